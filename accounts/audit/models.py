@@ -1,0 +1,52 @@
+"""The audit chain: one event per accepted act, each naming the digest of the one before."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+
+class AuditEvent(models.Model):
+    """One accepted act. Rows are only ever inserted, by `accounts.audit.record.record`."""
+
+    number = models.BigIntegerField(
+        primary_key=True, help_text="1, 2, 3 … without gap, given under the head's lock"
+    )
+    at = models.DateTimeField()
+    action = models.CharField(max_length=64)
+    actor_kind = models.CharField(max_length=16)
+    actor_label = models.CharField(max_length=300)
+    person_id = models.UUIDField(null=True)
+    credential_id = models.UUIDField(null=True)
+    organisation = models.ForeignKey(
+        "accounts.Organisation", on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    subject_type = models.CharField(max_length=32)
+    subject_id = models.CharField(max_length=64)
+    facts = models.JSONField(default=dict, help_text="small JSON values; never hash values, keys or tokens")
+    previous_digest = models.CharField(max_length=64)
+    digest = models.CharField(max_length=64, unique=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["organisation", "-number"], name="audit_by_organisation"),
+            models.Index(fields=["subject_type", "subject_id", "-number"], name="audit_by_subject"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.action}"
+
+
+class AuditHead(models.Model):
+    """The single row that is locked to append: last in the lock order, after the list's row."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    number = models.BigIntegerField(default=0)
+    digest = models.CharField(max_length=64, default="0" * 64)
+
+    class Meta:
+        constraints: ClassVar = [models.CheckConstraint(condition=models.Q(id=1), name="audit_head_single")]
+
+    def __str__(self) -> str:
+        return f"head at {self.number}"

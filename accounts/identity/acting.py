@@ -1,0 +1,97 @@
+"""Actor: who asks, on behalf of which organisation, with which rights. Every verb takes one.
+
+Rights are computed from rows at the moment of asking, never cached: a suspended organisation, an ended
+membership or a revoked credential loses everything at its next use.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from enum import StrEnum
+
+from accounts.errors import NotAllowed
+from accounts.identity.models import Membership, Organisation, OrganisationKind, User
+from accounts.identity.roles import Permission, permissions_of
+
+
+class ActorKind(StrEnum):
+    PERSON = "person"
+    CREDENTIAL = "credential"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A person's session or a credential, acting for exactly one organisation.
+
+    `person_id` is the human answerable for the act: the person, or whoever issued the credential. Rules that
+    need two people compare `person_id`, so that nobody approves what their own credential submitted.
+    """
+
+    kind: ActorKind
+    organisation_id: uuid.UUID | None
+    organisation_kind: str | None
+    person_id: uuid.UUID | None
+    credential_id: uuid.UUID | None
+    label: str
+    permissions: frozenset[Permission]
+
+    @property
+    def is_person(self) -> bool:
+        return self.kind is ActorKind.PERSON
+
+    @property
+    def is_operator(self) -> bool:
+        return self.organisation_kind == OrganisationKind.OPERATOR
+
+    def may(self, permission: Permission) -> bool:
+        return permission in self.permissions
+
+    def require(self, permission: Permission) -> None:
+        """Refuse unless this actor holds `permission`.
+
+        Errors: NotAllowed `permission.missing`.
+        """
+        if permission not in self.permissions:
+            raise NotAllowed(
+                f"This needs the right '{permission.value}', which {self.label} does not have.",
+                code="permission.missing",
+                advice="Ask an admin of your organisation for a role that includes it.",
+                permission=permission.value,
+            )
+
+    def organisation(self) -> uuid.UUID:
+        """The organisation acted for. Errors: NotAllowed `actor.no_organisation` for the system itself."""
+        if self.organisation_id is None:
+            raise NotAllowed("This act needs an organisation.", code="actor.no_organisation")
+        return self.organisation_id
+
+
+def person_acting(user: User, organisation: Organisation) -> Actor | None:
+    """The actor for a signed-in person in one organisation, or None when they have no current membership."""
+    membership = Membership.objects.current().filter(user=user, organisation=organisation).first()
+    if membership is None:
+        return None
+    return Actor(
+        kind=ActorKind.PERSON,
+        organisation_id=organisation.id,
+        organisation_kind=organisation.kind,
+        person_id=user.id,
+        credential_id=None,
+        label=user.name or user.email,
+        permissions=permissions_of(membership.roles),
+    )
+
+
+def system_actor(label: str) -> Actor:
+    """The exchange itself, for calendar work such as re-signing; it holds no permission of any organisation."""
+    return Actor(
+        kind=ActorKind.SYSTEM,
+        organisation_id=None,
+        organisation_kind=None,
+        person_id=None,
+        credential_id=None,
+        label=label,
+        permissions=frozenset(),
+    )

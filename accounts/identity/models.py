@@ -1,0 +1,133 @@
+"""Organisations, the people in them and what each person may do there."""
+
+from __future__ import annotations
+
+import uuid
+from typing import ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.db.models.functions import Lower
+
+from accounts.identity.roles import OPERATOR_ROLES, Role
+
+
+class OrganisationKind(models.TextChoices):
+    GOVERNMENT = "government", "government"
+    NGO = "ngo", "NGO"
+    COMPANY = "company", "company"
+    OPERATOR = "operator", "operator"
+
+
+class OrganisationStatus(models.TextChoices):
+    APPLICANT = "applicant", "applicant"
+    ACTIVE = "active", "active"
+    SUSPENDED = "suspended", "suspended"
+    CLOSED = "closed", "closed"
+
+
+ORGANISATION_MOVES: dict[str, frozenset[str]] = {
+    OrganisationStatus.APPLICANT: frozenset({OrganisationStatus.ACTIVE, OrganisationStatus.CLOSED}),
+    OrganisationStatus.ACTIVE: frozenset({OrganisationStatus.SUSPENDED, OrganisationStatus.CLOSED}),
+    OrganisationStatus.SUSPENDED: frozenset({OrganisationStatus.ACTIVE, OrganisationStatus.CLOSED}),
+    OrganisationStatus.CLOSED: frozenset(),
+}
+
+
+class Organisation(models.Model):
+    """A tenant. It is a *member* while its status is active."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=300)
+    kind = models.CharField(max_length=16, choices=OrganisationKind.choices)
+    jurisdiction = models.CharField(max_length=2, help_text="ISO 3166-1 alpha-2, upper case")
+    status = models.CharField(
+        max_length=16, choices=OrganisationStatus.choices, default=OrganisationStatus.APPLICANT
+    )
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(Lower("name"), name="organisation_name_once"),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=OrganisationKind.values), name="organisation_kind_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_active(self) -> bool:
+        return self.status == OrganisationStatus.ACTIVE
+
+
+class People(BaseUserManager["User"]):
+    """Looks people up by e-mail without regard to case."""
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(email=(username or "").strip().lower())
+
+
+class User(AbstractBaseUser):
+    """A person, known by e-mail. Rights come from memberships only; there is no superuser."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    email = models.EmailField(max_length=254, unique=True)
+    name = models.CharField(max_length=300)
+    language = models.CharField(max_length=2, default="en", choices=[("en", "English"), ("fr", "Français")])
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
+
+    objects = People()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(Lower("email"), name="user_email_once")]
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+
+class MembershipQuerySet(models.QuerySet["Membership"]):
+    def current(self) -> MembershipQuerySet:
+        """Memberships that give rights now: not ended, person active, organisation active."""
+        return self.filter(
+            ended_at__isnull=True, user__is_active=True, organisation__status=OrganisationStatus.ACTIVE
+        )
+
+
+class Membership(models.Model):
+    """One person in one organisation, with roles. Ended, never deleted: the audit refers to it."""
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="memberships")
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="memberships")
+    roles = models.JSONField(default=list)
+    created_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    objects = MembershipQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["user", "organisation"],
+                condition=models.Q(ended_at__isnull=True),
+                name="membership_current_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.organisation_id}"
+
+    def holds(self, role: Role) -> bool:
+        return role.value in self.roles and self.ended_at is None
+
+    @staticmethod
+    def allowed_roles(kind: str) -> frozenset[Role]:
+        """Operator staff roles exist in the operator organisation only, member roles everywhere."""
+        members = frozenset(Role) - OPERATOR_ROLES
+        return frozenset(Role) if kind == OrganisationKind.OPERATOR else members

@@ -1,0 +1,8 @@
+"""Collects the models of this floor's rooms, so that Django finds them."""
+
+from __future__ import annotations
+
+from exchange.push.models import Attempt
+from exchange.sharing.models import Confirmation, Endpoint, EndpointCursor, Fetch, Subscription
+
+__all__ = ["Attempt", "Confirmation", "Endpoint", "EndpointCursor", "Fetch", "Subscription"]

@@ -1,0 +1,164 @@
+"""Submissions: a proposed change to a list, from the stored upload to the published release."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import ClassVar
+
+from django.db import models
+
+from accounts.errors import NotFound
+from accounts.identity.acting import Actor
+from hashsets.lists.models import HashList
+
+
+class Mode(models.TextChoices):
+    ADD = "add", "add entries"
+    UPDATE = "update", "update entries"
+    REMOVE = "remove", "remove entries"
+    REPLACE = "replace", "replace the whole list"
+
+
+class SubmissionState(models.TextChoices):
+    RECEIVED = "received", "received"
+    VALIDATING = "validating", "being validated"
+    STAGED = "staged", "waits for approval"
+    APPROVED = "approved", "approved"
+    DRAFTED = "drafted", "waits for signatures"
+    PUBLISHED = "published", "published"
+    REFUSED = "refused", "refused"
+    RETURNED = "returned", "returned"
+    WITHDRAWN = "withdrawn", "withdrawn"
+
+
+_S = SubmissionState
+SUBMISSION_MOVES: dict[str, frozenset[str]] = {
+    _S.RECEIVED: frozenset({_S.VALIDATING, _S.WITHDRAWN}),
+    # back to received: the worker died and its lease ran out
+    _S.VALIDATING: frozenset({_S.STAGED, _S.REFUSED, _S.RECEIVED, _S.WITHDRAWN}),
+    # back to received: the list moved on, the change is staged again on the new base
+    _S.STAGED: frozenset({_S.APPROVED, _S.RETURNED, _S.WITHDRAWN, _S.RECEIVED}),
+    # back to received: the list moved on between approval and draft
+    _S.APPROVED: frozenset({_S.DRAFTED, _S.RECEIVED, _S.RETURNED, _S.WITHDRAWN}),
+    # back to approved: the open draft was cancelled by an urgent one and is built again
+    _S.DRAFTED: frozenset({_S.PUBLISHED, _S.APPROVED, _S.RETURNED, _S.WITHDRAWN}),
+    _S.PUBLISHED: frozenset(),
+    _S.REFUSED: frozenset(),
+    _S.RETURNED: frozenset(),
+    _S.WITHDRAWN: frozenset(),
+}
+
+
+class SubmissionQuerySet(models.QuerySet["Submission"]):
+    def owned_by(self, actor: Actor) -> SubmissionQuerySet:
+        """Submissions are seen by the publisher only, whatever the list's audience is."""
+        return self.filter(organisation_id=actor.organisation())
+
+    def seen(self, submission_id: uuid.UUID, actor: Actor) -> Submission:
+        """Errors: NotFound `submission.not_found`, the same for absent and for another organisation's."""
+        found = self.owned_by(actor).filter(id=submission_id).select_related("hash_list").first()
+        if found is None:
+            raise NotFound("There is no such submission.", code="submission.not_found")
+        return found
+
+    def in_line_for(self, hash_list: HashList) -> SubmissionQuerySet:
+        """Approved ones in the order they are built: urgent first, then as received."""
+        return self.filter(hash_list=hash_list, state=SubmissionState.APPROVED).order_by(
+            "-urgent", "received_at", "id"
+        )
+
+
+class Submission(models.Model):
+    """A proposed change to one list. Its reference (`S-` and 8 characters) is what people quote."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organisation = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
+    hash_list = models.ForeignKey(HashList, on_delete=models.PROTECT, related_name="submissions")
+    mode = models.CharField(max_length=8, choices=Mode.choices)
+    urgent = models.BooleanField(default=False)
+    note = models.CharField(max_length=1_000, blank=True, help_text="why, in the contributor's words")
+    state = models.CharField(max_length=12, choices=SubmissionState.choices, default=SubmissionState.RECEIVED)
+
+    # The upload: stored by digest before it is acknowledged, deleted 30 days after the decision.
+    upload_sha256 = models.CharField(max_length=64)
+    upload_length = models.PositiveBigIntegerField()
+    upload_deleted_at = models.DateTimeField(null=True)
+    received_at = models.DateTimeField()
+    submitted_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
+    credential = models.ForeignKey(
+        "accounts.Credential", on_delete=models.PROTECT, null=True, related_name="+"
+    )
+
+    # The work: claimed by a conditional update with a lease, resumed by anyone when the lease has run out.
+    lease_until = models.DateTimeField(null=True)
+    rows_done = models.PositiveBigIntegerField(default=0)
+    rows_expected = models.PositiveBigIntegerField(default=0, help_text="an estimate while validating")
+
+    # The outcome.
+    base_release = models.PositiveIntegerField(
+        default=0, help_text="the release the staged change applies to"
+    )
+    rows = models.PositiveBigIntegerField(default=0, help_text="data rows read")
+    adds = models.PositiveBigIntegerField(default=0)
+    updates = models.PositiveBigIntegerField(default=0)
+    removals = models.PositiveBigIntegerField(default=0)
+    unchanged = models.PositiveBigIntegerField(
+        default=0, help_text="rows that say what the list says already"
+    )
+    problems = models.PositiveBigIntegerField(default=0)
+    problem_counts = models.JSONField(default=dict, help_text="{code: count}, all counted")
+    per_type = models.JSONField(default=dict, help_text="{hash type: {adds, updates, removals, unchanged}}")
+    sample = models.JSONField(default=list, help_text="up to 20 operations with truncated hashes")
+    operations_digest = models.CharField(max_length=64, blank=True)
+    refused_code = models.CharField(max_length=64, blank=True)
+    refused_message = models.CharField(max_length=1_000, blank=True)
+    decided_at = models.DateTimeField(null=True)
+    decided_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, related_name="+")
+    decision_reason = models.CharField(max_length=1_000, blank=True)
+
+    objects = SubmissionQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["hash_list", "-received_at"], name="submission_by_list"),
+            models.Index(fields=["organisation", "-received_at"], name="submission_by_organisation"),
+            models.Index(
+                fields=["received_at"],
+                condition=models.Q(state__in=["received", "validating", "approved"]),
+                name="submission_with_work",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+    @property
+    def reference(self) -> str:
+        return f"S-{self.id.hex[:8].upper()}"
+
+    @property
+    def is_decided(self) -> bool:
+        return not SUBMISSION_MOVES[self.state]
+
+    def is_leased(self, now: datetime) -> bool:
+        return self.lease_until is not None and self.lease_until > now
+
+
+class StagedFile(models.Model):
+    """A file derived from a submission: the staged operations of one hash type, or the problem report."""
+
+    submission = models.ForeignKey(Submission, on_delete=models.CASCADE, related_name="staged_files")
+    name = models.CharField(max_length=64, help_text="a hash type's slug, or 'problems'")
+    blob_key = models.CharField(max_length=300)
+    sha256 = models.CharField(max_length=64)
+    length = models.PositiveBigIntegerField()
+    rows = models.PositiveBigIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["submission", "name"], name="staged_file_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.name

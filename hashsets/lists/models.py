@@ -1,0 +1,177 @@
+"""A hash list: what it states about itself, who may see it and who may change it."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from typing import ClassVar
+
+from django.db import models
+
+from accounts.errors import NotFound
+from accounts.identity.acting import Actor
+
+
+def new_list_id() -> str:
+    """128 random bits in lower-case base32 (26 characters): unguessable for public lists too."""
+    return base64.b32encode(secrets.token_bytes(16)).decode().rstrip("=").lower()
+
+
+class Audience(models.TextChoices):
+    PUBLIC = "public", "everyone"
+    MEMBERS = "members", "all members"
+    KINDS = "kinds", "members of some kinds"
+    NAMED = "named", "named organisations"
+
+
+class Tlp(models.TextChoices):
+    """Traffic Light Protocol 2.0."""
+
+    CLEAR = "clear", "TLP:CLEAR"
+    GREEN = "green", "TLP:GREEN"
+    AMBER = "amber", "TLP:AMBER"
+    AMBER_STRICT = "amber+strict", "TLP:AMBER+STRICT"
+    RED = "red", "TLP:RED"
+
+
+class ListStatus(models.TextChoices):
+    ACTIVE = "active", "active"
+    CLOSED = "closed", "closed"
+
+
+class HashListQuerySet(models.QuerySet["HashList"]):
+    """Every query about lists starts from an actor: there is no unscoped way for a door to read lists."""
+
+    def visible_to(self, actor: Actor | None) -> HashListQuerySet:
+        """Lists whose existence `actor` may know: own, public, and those whose audience includes them.
+
+        None is an anonymous reader, who sees public lists only. The operator's staff see every list's facts.
+        """
+        if actor is None or actor.organisation_id is None:
+            return self.filter(audience=Audience.PUBLIC)
+        if actor.is_operator:
+            return self.all()
+        named = ListAudience.objects.filter(organisation_id=actor.organisation_id).values("hash_list_id")
+        kind = actor.organisation_kind or ""
+        return self.filter(
+            models.Q(organisation_id=actor.organisation_id)
+            | models.Q(audience__in=[Audience.PUBLIC, Audience.MEMBERS])
+            | models.Q(audience=Audience.KINDS, audience_kinds__contains=f",{kind},")
+            | models.Q(audience=Audience.NAMED, id__in=named)
+        )
+
+    def owned_by(self, actor: Actor) -> HashListQuerySet:
+        return self.filter(organisation_id=actor.organisation_id)
+
+    def seen(self, list_id: str, actor: Actor | None) -> HashList:
+        """One visible list. Errors: NotFound `list.not_found`, the same for absent and for hidden."""
+        found = self.visible_to(actor).filter(id=list_id).select_related("organisation").first()
+        if found is None:
+            raise NotFound("There is no such list.", code="list.not_found")
+        return found
+
+    def lock(self, list_id: str) -> HashList:
+        """The list's row, locked until the transaction ends (first in the lock order)."""
+        return self.select_for_update().get(id=list_id)
+
+
+class HashList(models.Model):
+    """Entries are not rows: they live in segments. This row carries what people decide and the newest number."""
+
+    id = models.CharField(primary_key=True, max_length=26, default=new_list_id, editable=False)
+    organisation = models.ForeignKey(
+        "accounts.Organisation", on_delete=models.PROTECT, related_name="hash_lists"
+    )
+    title = models.CharField(max_length=300)
+    description = models.TextField(max_length=10_000, blank=True)
+    jurisdiction = models.CharField(max_length=2)
+    legal_basis = models.CharField(max_length=1_000)
+    purpose = models.CharField(max_length=1_000)
+    tlp = models.CharField(max_length=16, choices=Tlp.choices, default=Tlp.AMBER)
+    audience = models.CharField(max_length=8, choices=Audience.choices, default=Audience.NAMED)
+    # Comma-wrapped (",company,ngo,") because JSON containment differs between SQLite and PostgreSQL.
+    audience_kinds = models.CharField(max_length=64, blank=True, default="")
+    hash_types = models.JSONField(help_text="slugs, sorted")
+    scheme = models.CharField(
+        max_length=32, default="none", help_text="classification scheme, see hashsets.core.schemes"
+    )
+    approvals_required = models.PositiveSmallIntegerField(default=1)
+    signature_threshold = models.PositiveSmallIntegerField(default=1)
+    status = models.CharField(max_length=8, choices=ListStatus.choices, default=ListStatus.ACTIVE)
+    # Publishing is one UPDATE of these; push compares every cursor with them.
+    latest_release = models.PositiveIntegerField(default=0, help_text="0 until the first release")
+    urgent_release = models.PositiveIntegerField(default=0, help_text="newest release marked urgent")
+    released_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+
+    objects = HashListQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["organisation", "title"], name="list_by_organisation")]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(approvals_required__gte=1), name="list_needs_an_approval"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(signature_threshold__gte=1), name="list_needs_a_signature"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(urgent_release__lte=models.F("latest_release")),
+                name="list_urgent_is_released",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class ListAudience(models.Model):
+    """An organisation named in a list's audience."""
+
+    hash_list = models.ForeignKey(HashList, on_delete=models.CASCADE, related_name="named_audience")
+    organisation = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["hash_list", "organisation"], name="list_audience_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.hash_list_id} to {self.organisation_id}"
+
+
+class Classification(models.Model):
+    """A code of one list: append-only, so that a code in an old segment never changes its meaning. 0 = none."""
+
+    hash_list = models.ForeignKey(HashList, on_delete=models.CASCADE, related_name="classifications")
+    code = models.PositiveSmallIntegerField()
+    label = models.CharField(max_length=64)
+    meaning = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["code"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["hash_list", "code"], name="classification_code_once"),
+            models.UniqueConstraint(fields=["hash_list", "label"], name="classification_label_once"),
+            models.CheckConstraint(
+                condition=models.Q(code__gte=1, code__lte=255), name="classification_fits_a_byte"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class ListSigningKey(models.Model):
+    """A publisher's key that is entitled to sign this list's releases."""
+
+    hash_list = models.ForeignKey(HashList, on_delete=models.CASCADE, related_name="signers")
+    signing_key = models.ForeignKey("accounts.SigningKey", on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["hash_list", "signing_key"], name="list_signing_key_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.signing_key_id} signs {self.hash_list_id}"
