@@ -1,0 +1,65 @@
+"""The stable name of every act that leaves an audit event: added to, never renamed."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Action(StrEnum):
+    """What happened. A name that is in the chain once must keep its meaning for ever."""
+
+    ORGANISATION_CREATED = "organisation.created"
+    ORGANISATION_SUSPENDED = "organisation.suspended"
+    ORGANISATION_REINSTATED = "organisation.reinstated"
+
+    USER_CREATED = "user.created"
+    MEMBERSHIP_ADDED = "membership.added"
+    MEMBERSHIP_CHANGED = "membership.changed"
+    MEMBERSHIP_ENDED = "membership.ended"
+    SIGN_IN_SUCCEEDED = "sign_in.succeeded"
+    SIGN_IN_FAILED = "sign_in.failed"
+    SIGN_OUT = "sign_out.done"
+
+    CREDENTIAL_ISSUED = "credential.issued"
+    CREDENTIAL_REVOKED = "credential.revoked"
+
+    KEY_REGISTERED = "key.registered"
+    KEY_CONFIRMED = "key.confirmed"
+    KEY_REVOKED = "key.revoked"
+
+    LIST_CREATED = "list.created"
+    LIST_CHANGED = "list.changed"
+    LIST_CLOSED = "list.closed"
+    LIST_KEY_ENTITLED = "list.key_entitled"
+    LIST_KEY_REMOVED = "list.key_removed"
+
+    SUBMISSION_RECEIVED = "submission.received"
+    SUBMISSION_STAGED = "submission.staged"
+    SUBMISSION_REFUSED = "submission.refused"
+    SUBMISSION_HELD = "submission.held"
+    SUBMISSION_APPROVED = "submission.approved"
+    SUBMISSION_RETURNED = "submission.returned"
+    SUBMISSION_WITHDRAWN = "submission.withdrawn"
+
+    DRAFT_OPENED = "draft.opened"
+    DRAFT_SIGNED = "draft.signed"
+    DRAFT_ABANDONED = "draft.abandoned"
+    RELEASE_PUBLISHED = "release.published"
+    REPOSITORY_OPENED = "repository.opened"
+    REPOSITORY_RESIGNED = "repository.resigned"
+    REPOSITORY_DELEGATED = "repository.delegated"
+
+    SUBSCRIPTION_STARTED = "subscription.started"
+    SUBSCRIPTION_ENDED = "subscription.ended"
+    ENDPOINT_REGISTERED = "endpoint.registered"
+    ENDPOINT_VERIFIED = "endpoint.verified"
+    ENDPOINT_PAUSED = "endpoint.paused"
+    ENDPOINT_RESUMED = "endpoint.resumed"
+    ENDPOINT_CLOSED = "endpoint.closed"
+    ENDPOINT_SECRET_ROTATED = "endpoint.secret_rotated"  # noqa: S105 - the name of an act
+    CONFIRMATION_RECEIVED = "confirmation.received"
+    CONFIRMATION_MISMATCHED = "confirmation.mismatched"
+
+    CEREMONY_EXPORTED = "ceremony.exported"
+    CEREMONY_IMPORTED = "ceremony.imported"
+    CEREMONY_ROOT_CREATED = "ceremony.root_created"
