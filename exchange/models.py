@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from exchange.push.models import Attempt
-from exchange.sharing.models import Confirmation, Endpoint, EndpointCursor, Fetch, Subscription
+from exchange.sharing.models import Confirmation, Endpoint, EndpointCursor, Fetch, Notified, Subscription
 
-__all__ = ["Attempt", "Confirmation", "Endpoint", "EndpointCursor", "Fetch", "Subscription"]
+__all__ = ["Attempt", "Confirmation", "Endpoint", "EndpointCursor", "Fetch", "Notified", "Subscription"]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from typing import ClassVar
 
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils.crypto import salted_hmac
 
 from accounts.identity.roles import OPERATOR_ROLES, Role
 
@@ -34,6 +37,14 @@ ORGANISATION_MOVES: dict[str, frozenset[str]] = {
 }
 
 
+class OrganisationQuerySet(models.QuerySet["Organisation"]):
+    def lock(self, organisation_id: uuid.UUID) -> Organisation:
+        """The organisation's row, locked until the transaction ends: changes of its people wait for each
+        other.
+        """
+        return self.select_for_update().get(id=organisation_id)
+
+
 class Organisation(models.Model):
     """A tenant. It is a *member* while its status is active."""
 
@@ -45,6 +56,8 @@ class Organisation(models.Model):
         max_length=16, choices=OrganisationStatus.choices, default=OrganisationStatus.APPLICANT
     )
     created_at = models.DateTimeField()
+
+    objects = OrganisationQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [
@@ -77,6 +90,9 @@ class User(AbstractBaseUser):
     name = models.CharField(max_length=300)
     language = models.CharField(max_length=2, default="en", choices=[("en", "English"), ("fr", "Français")])
     is_active = models.BooleanField(default=True)
+    # Every session carries a digest of this number: raising it ends all sessions of the person at once,
+    # wherever they are stored, and one UPDATE reaches everybody in an organisation.
+    session_epoch = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField()
 
     USERNAME_FIELD = "email"
@@ -91,6 +107,19 @@ class User(AbstractBaseUser):
     def __str__(self) -> str:
         return self.name or self.email
 
+    def get_session_auth_hash(self) -> str:
+        """What a session must carry to be this person's: it changes with the password and the epoch."""
+        return self._session_digest(settings.SECRET_KEY)
+
+    def get_session_auth_fallback_hash(self) -> Iterator[str]:
+        """The same under older secrets, so that a rotation of SECRET_KEY signs nobody out."""
+        return (self._session_digest(secret) for secret in settings.SECRET_KEY_FALLBACKS)
+
+    def _session_digest(self, secret: str) -> str:
+        salt = "accounts.identity.models.User.session"
+        value = f"{self.session_epoch}:{self.password}"
+        return salted_hmac(salt, value, secret=secret, algorithm="sha256").hexdigest()
+
 
 class MembershipQuerySet(models.QuerySet["Membership"]):
     def current(self) -> MembershipQuerySet:
@@ -98,6 +127,10 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
         return self.filter(
             ended_at__isnull=True, user__is_active=True, organisation__status=OrganisationStatus.ACTIVE
         )
+
+    def with_role(self, role: Role) -> list[Membership]:
+        """Those that hold `role`. Read in Python: SQLite cannot ask what a JSON array contains."""
+        return [membership for membership in self if role.value in membership.roles]
 
 
 class Membership(models.Model):

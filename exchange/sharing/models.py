@@ -3,9 +3,50 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from typing import ClassVar
 
 from django.db import models
+from django.db.models import Exists, F, OuterRef, Q, Value
+from django.db.models.functions import Concat
+
+from accounts.errors import NotFound
+from accounts.identity.acting import Actor
+from accounts.identity.models import OrganisationKind, OrganisationStatus
+from hashsets.lists.models import Audience, ListAudience
+from hashsets.releases.models import Release
+
+
+def audience_includes(organisation: str) -> Q:
+    """Whether the organisation under the path `organisation` may know of the list under `hash_list`.
+
+    The same rule as `HashListQuerySet.visible_to`, said over rows of many organisations at once: what a member may
+    no longer see must not be pushed to it either. A test compares the two over every combination.
+    """
+    named = ListAudience.objects.filter(
+        hash_list_id=OuterRef("hash_list_id"), organisation_id=OuterRef(f"{organisation}_id")
+    )
+    kind = Concat(Value(","), F(f"{organisation}__kind"), Value(","))
+    return (
+        Q(hash_list__audience__in=[Audience.PUBLIC, Audience.MEMBERS])
+        | Q(hash_list__organisation_id=F(f"{organisation}_id"))
+        | Q(**{f"{organisation}__kind": OrganisationKind.OPERATOR})
+        | Q(hash_list__audience=Audience.KINDS, hash_list__audience_kinds__contains=kind)
+        | (Q(hash_list__audience=Audience.NAMED) & Exists(named))
+    )
+
+
+class SubscriptionQuerySet(models.QuerySet["Subscription"]):
+    def of(self, actor: Actor) -> SubscriptionQuerySet:
+        return self.filter(organisation_id=actor.organisation())
+
+    def current(self) -> SubscriptionQuerySet:
+        """Subscriptions that count: not ended, of an active member that may still see the list."""
+        return self.filter(
+            audience_includes("organisation"),
+            ended_at__isnull=True,
+            organisation__status=OrganisationStatus.ACTIVE,
+        )
 
 
 class Subscription(models.Model):
@@ -18,6 +59,8 @@ class Subscription(models.Model):
     hash_list = models.ForeignKey("hashsets.HashList", on_delete=models.PROTECT, related_name="subscriptions")
     created_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
+
+    objects = SubscriptionQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [
@@ -39,6 +82,46 @@ class EndpointState(models.TextChoices):
     CLOSED = "closed", "closed"
 
 
+_E = EndpointState
+ENDPOINT_MOVES: dict[str, frozenset[str]] = {
+    _E.UNVERIFIED: frozenset({_E.ACTIVE, _E.CLOSED}),
+    _E.ACTIVE: frozenset({_E.PAUSED, _E.UNVERIFIED, _E.CLOSED}),
+    _E.PAUSED: frozenset({_E.ACTIVE, _E.UNVERIFIED, _E.CLOSED}),
+    _E.CLOSED: frozenset(),
+}
+
+
+class PauseReason(models.TextChoices):
+    """Why an endpoint is paused: only `failing` is probed daily and resumes by itself."""
+
+    ASKED = "asked", "paused by the member"
+    GONE = "gone", "the endpoint answered 410"
+    FAILING = "failing", "nothing was delivered for five days"
+
+
+class EndpointQuerySet(models.QuerySet["Endpoint"]):
+    def of(self, actor: Actor) -> EndpointQuerySet:
+        return self.filter(organisation_id=actor.organisation())
+
+    def seen(self, endpoint_id: uuid.UUID, actor: Actor) -> Endpoint:
+        """One endpoint of the actor's own organisation.
+
+        Errors: NotFound `endpoint.not_found`, the same for absent and for another organisation's.
+        """
+        found = self.of(actor).filter(id=endpoint_id).first()
+        if found is None:
+            raise NotFound("There is no such endpoint.", code="endpoint.not_found")
+        return found
+
+    def deliverable(self) -> EndpointQuerySet:
+        """Endpoints that notices may be posted to: proven, not closed, of an active member."""
+        return self.filter(
+            Q(state=EndpointState.ACTIVE)
+            | Q(state=EndpointState.PAUSED, paused_reason=PauseReason.FAILING),
+            organisation__status=OrganisationStatus.ACTIVE,
+        )
+
+
 class Endpoint(models.Model):
     """A URL of a member that notices are posted to. The columns from `due_at` on are the push engine's."""
 
@@ -57,14 +140,19 @@ class Endpoint(models.Model):
     previous_secret_until = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     verified_at = models.DateTimeField(null=True)
-    paused_reason = models.CharField(max_length=64, blank=True)
+    paused_reason = models.CharField(max_length=64, blank=True, choices=PauseReason.choices)
 
     due_at = models.DateTimeField(help_text="not before this (back-off)")
     lease_until = models.DateTimeField(null=True)
+    urgent_lease_until = models.DateTimeField(
+        null=True, help_text="of the urgent lane, which may be in flight beside the routine one"
+    )
     failures = models.PositiveIntegerField(default=0, help_text="in a row")
     failing_since = models.DateTimeField(null=True)
     last_success_at = models.DateTimeField(null=True)
     last_error = models.CharField(max_length=300, blank=True)
+
+    objects = EndpointQuerySet.as_manager()
 
     class Meta:
         indexes: ClassVar = [
@@ -76,21 +164,76 @@ class Endpoint(models.Model):
         return self.url
 
 
+class EndpointCursorQuerySet(models.QuerySet["EndpointCursor"]):
+    def owed(self) -> EndpointCursorQuerySet:
+        """Cursors behind a list that can be pulled already and that the member may still see.
+
+        A release counts from its export on: a notice sent before would make the member pull the old state and
+        would then be taken for delivered.
+        """
+        pullable = Release.objects.filter(
+            hash_list_id=OuterRef("hash_list_id"),
+            number=OuterRef("hash_list__latest_release"),
+            exported_at__isnull=False,
+        )
+        return self.filter(
+            Exists(pullable),
+            audience_includes("endpoint__organisation"),
+            notified_release__lt=F("hash_list__latest_release"),
+        )
+
+    def owed_urgently(self, now: datetime, *, tries: int) -> EndpointCursorQuerySet:
+        """Owed an urgent release, and either never told of it or due again within its own calendar of `tries`."""
+        return self.owed().filter(
+            Q(urgent_release__lt=F("hash_list__urgent_release"))
+            | Q(urgent_tries__lt=tries, urgent_due_at__lte=now),
+            notified_release__lt=F("hash_list__urgent_release"),
+        )
+
+
 class EndpointCursor(models.Model):
-    """How far an endpoint has been told about a list. Work exists wherever this is behind the list."""
+    """How far an endpoint has been told about a list. Work exists wherever this is behind the list.
+
+    The `urgent_…` columns count the urgent lane's tries for one urgent release; a newer urgent release starts
+    afresh, which is how it overrides every back-off once.
+    """
 
     endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="cursors")
     hash_list = models.ForeignKey("hashsets.HashList", on_delete=models.PROTECT, related_name="cursors")
     notified_release = models.PositiveIntegerField(default=0)
     notified_at = models.DateTimeField(null=True)
+    urgent_release = models.PositiveIntegerField(default=0, help_text="the urgent release last tried")
+    urgent_tries = models.PositiveSmallIntegerField(default=0)
+    urgent_due_at = models.DateTimeField(null=True)
+
+    objects = EndpointCursorQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["endpoint", "hash_list"], name="endpoint_cursor_once")
         ]
+        # Finding work is one probe per list: those of its cursors that are behind.
+        indexes: ClassVar = [models.Index(fields=["hash_list", "notified_release"], name="endpoint_cursor_behind")]
 
     def __str__(self) -> str:
         return f"{self.endpoint_id} at {self.notified_release}"
+
+
+class Notified(models.Model):
+    """The first time an endpoint of a member took the notice of this release (level *notified*)."""
+
+    organisation = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
+    hash_list = models.ForeignKey("hashsets.HashList", on_delete=models.PROTECT, related_name="+")
+    release = models.PositiveIntegerField()
+    notified_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["hash_list", "release", "organisation"], name="notified_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.organisation_id} notified of {self.release}"
 
 
 class Fetch(models.Model):
@@ -103,7 +246,7 @@ class Fetch(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["organisation", "hash_list", "release"], name="fetch_once")
+            models.UniqueConstraint(fields=["hash_list", "release", "organisation"], name="fetch_once")
         ]
 
     def __str__(self) -> str:

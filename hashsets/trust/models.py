@@ -10,6 +10,17 @@ from django.db import models
 DIRECTORY = "directory"
 
 
+class RoleName(models.TextChoices):
+    """File name and role of a metadata file. `list` and `catalogue` are the delegated roles."""
+
+    ROOT = "root", "root"
+    TARGETS = "targets", "targets"
+    LIST = "list", "list"
+    CATALOGUE = "catalogue", "catalogue"
+    SNAPSHOT = "snapshot", "snapshot"
+    TIMESTAMP = "timestamp", "timestamp"
+
+
 class Repository(models.Model):
     """One small TUF repository: of one list, or the directory. Versions only ever grow."""
 
@@ -20,7 +31,7 @@ class Repository(models.Model):
     root_version = models.PositiveIntegerField(default=0)
     targets_version = models.PositiveIntegerField(default=0)
     list_version = models.PositiveIntegerField(
-        default=0, help_text="newest list version given out, drafts included"
+        default=0, help_text="newest version of the delegated role that was given out, drafts included"
     )
     snapshot_version = models.PositiveIntegerField(default=0)
     timestamp_version = models.PositiveIntegerField(default=0)
@@ -29,17 +40,27 @@ class Repository(models.Model):
     resign_at = models.DateTimeField(
         null=True, db_index=True, help_text="when the online keys must sign again"
     )
-    lease_until = models.DateTimeField(null=True)
+    lease_until = models.DateTimeField(null=True, help_text="one writer of exported files at a time")
 
     def __str__(self) -> str:
         return self.id
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the officers have signed and clients can start: before that nothing is exported."""
+        return self.timestamp_version > 0
+
+    @property
+    def delegated_role(self) -> RoleName:
+        """The only role that the top-level targets delegate to."""
+        return RoleName.CATALOGUE if self.id == DIRECTORY else RoleName.LIST
 
 
 class SignedFile(models.Model):
     """A metadata file exactly as served. SQL is the truth; the files in the blob store are an export."""
 
     repository = models.ForeignKey(Repository, on_delete=models.PROTECT, related_name="signed_files")
-    role = models.CharField(max_length=16, help_text="root, targets, list, snapshot or timestamp")
+    role = models.CharField(max_length=16, choices=RoleName.choices)
     version = models.PositiveIntegerField()
     content = models.BinaryField()
     sha256 = models.CharField(max_length=64)
@@ -50,9 +71,35 @@ class SignedFile(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["repository", "role", "version"], name="signed_file_once")
         ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["repository"],
+                condition=models.Q(exported_at__isnull=True),
+                name="signed_file_owed",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.repository_id}/{self.version}.{self.role}"
+
+
+class AwaitedFile(models.Model):
+    """A root or targets file that waits for the officers. It becomes a SignedFile when enough have signed."""
+
+    repository = models.ForeignKey(Repository, on_delete=models.PROTECT, related_name="awaited_files")
+    role = models.CharField(max_length=16, choices=[(r.value, r.label) for r in (RoleName.ROOT, RoleName.TARGETS)])
+    version = models.PositiveIntegerField()
+    signed_part = models.BinaryField(help_text="canonical bytes: what the officers sign")
+    signatures = models.JSONField(default=dict, help_text="{key id: hex signature}, valid ones only")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["repository", "role"], name="awaited_file_one_per_role")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.repository_id}/{self.version}.{self.role} (awaited)"
 
 
 class PrivateKeyPurpose(models.TextChoices):
@@ -63,11 +110,12 @@ class PrivateKeyPurpose(models.TextChoices):
 
 
 class PrivateKey(models.Model):
-    """A sealed private key. Read only by `hashsets.trust.private_keys`."""
+    """A sealed Ed25519 private key. Read only by `hashsets.trust.private_keys`."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     purpose = models.CharField(max_length=8, choices=PrivateKeyPurpose.choices)
     keyid = models.CharField(max_length=64, unique=True)
+    public = models.CharField(max_length=64, help_text="the public half, hex: no secret")
     repository = models.ForeignKey(Repository, on_delete=models.PROTECT, null=True, related_name="+")
     organisation = models.ForeignKey(
         "accounts.Organisation", on_delete=models.PROTECT, null=True, related_name="+"
@@ -75,6 +123,29 @@ class PrivateKey(models.Model):
     sealed = models.TextField(help_text="AES-GCM, see accounts.sealing; associated data is this row's id")
     created_at = models.DateTimeField()
     retired_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            # One online key per repository, never shared: a mirror could otherwise replay one list's timestamp as
+            # another's, and the member would then refuse the honest server.
+            models.CheckConstraint(
+                condition=models.Q(purpose=PrivateKeyPurpose.ONLINE, repository__isnull=False)
+                | (~models.Q(purpose=PrivateKeyPurpose.ONLINE) & models.Q(repository__isnull=True)),
+                name="private_key_online_has_repository",
+            ),
+            models.UniqueConstraint(
+                fields=["repository"],
+                condition=models.Q(purpose=PrivateKeyPurpose.ONLINE, retired_at__isnull=True),
+                name="private_key_one_online_each",
+            ),
+            models.UniqueConstraint(
+                fields=["purpose"],
+                condition=models.Q(
+                    purpose__in=[PrivateKeyPurpose.OFFICER, PrivateKeyPurpose.PUSH], retired_at__isnull=True
+                ),
+                name="private_key_one_officer_one_push",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.purpose} {self.keyid[:8]}"
