@@ -1,0 +1,130 @@
+"""Subscriptions, endpoints and the attempt log of the asking organisation."""
+
+from __future__ import annotations
+
+import uuid
+from typing import ClassVar
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.identity.roles import Permission
+from exchange.api.v1.shapes import (
+    AttemptOut,
+    EndpointIn,
+    EndpointOut,
+    NewEndpointOut,
+    SubscriptionIn,
+    SubscriptionOut,
+    checked,
+)
+from exchange.http.pages import page_of
+from exchange.http.permissions import Door, need
+from exchange.push.models import Attempt
+from exchange.sharing import endpoints
+from exchange.sharing.models import Endpoint, Subscription
+from exchange.sharing.subscribe import subscribe, unsubscribe
+from exchange.wakeups import wake_push
+
+
+class Subscriptions(Door):
+    needs: ClassVar = {"GET": need(Permission.LIST_VIEW), "POST": need(Permission.SUBSCRIPTION_MANAGE)}
+
+    @extend_schema(responses=SubscriptionOut(many=True), summary="Your organisation's subscriptions")
+    def get(self, request: Request) -> Response:
+        rows = Subscription.objects.filter(organisation_id=self.actor.organisation(), ended_at__isnull=True)
+        page = page_of(rows, request, key="created_at", render=lambda row: SubscriptionOut(row).data)
+        return Response({"items": page.items, "next": page.next})
+
+    @extend_schema(request=SubscriptionIn, responses={201: SubscriptionOut}, summary="Subscribe to a list")
+    def post(self, request: Request) -> Response:
+        list_id = checked(SubscriptionIn, request.data)["list_id"]
+        subscription = subscribe(list_id, actor=self.actor, now=timezone.now())
+        wake_push()
+        return Response(SubscriptionOut(subscription).data, status=status.HTTP_201_CREATED)
+
+
+class OneSubscription(Door):
+    needs: ClassVar = {"DELETE": need(Permission.SUBSCRIPTION_MANAGE)}
+
+    @extend_schema(responses={204: None}, summary="End a subscription")
+    def delete(self, request: Request, subscription_id: uuid.UUID) -> Response:
+        unsubscribe(subscription_id, actor=self.actor, now=timezone.now())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class Endpoints(Door):
+    needs: ClassVar = {"GET": need(Permission.LIST_VIEW), "POST": need(Permission.ENDPOINT_MANAGE)}
+
+    @extend_schema(responses=EndpointOut(many=True), summary="Your organisation's endpoints")
+    def get(self, request: Request) -> Response:
+        rows = Endpoint.objects.filter(organisation_id=self.actor.organisation()).exclude(state="closed")
+        page = page_of(rows, request, key="created_at", render=lambda row: EndpointOut(row).data)
+        return Response({"items": page.items, "next": page.next})
+
+    @extend_schema(request=EndpointIn, responses={201: NewEndpointOut}, summary="Register an endpoint")
+    def post(self, request: Request) -> Response:
+        made = endpoints.register_endpoint(
+            **checked(EndpointIn, request.data), actor=self.actor, now=timezone.now()
+        )
+        shown = {**EndpointOut(made.endpoint).data, "secret": made.secret}
+        return Response(shown, status=status.HTTP_201_CREATED)
+
+
+class OneEndpoint(Door):
+    needs: ClassVar = {"GET": need(Permission.LIST_VIEW), "DELETE": need(Permission.ENDPOINT_MANAGE)}
+
+    @extend_schema(responses=EndpointOut, summary="One endpoint")
+    def get(self, request: Request, endpoint_id: uuid.UUID) -> Response:
+        return Response(EndpointOut(endpoints.seen(endpoint_id, actor=self.actor)).data)
+
+    @extend_schema(responses={204: None}, summary="Close an endpoint")
+    def delete(self, request: Request, endpoint_id: uuid.UUID) -> Response:
+        endpoints.close_endpoint(endpoint_id, actor=self.actor, now=timezone.now())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class VerifyEndpoint(Door):
+    needs: ClassVar = {"POST": need(Permission.ENDPOINT_MANAGE)}
+
+    @extend_schema(
+        request=None, responses=EndpointOut, summary="Prove that the endpoint is yours (challenge)"
+    )
+    def post(self, request: Request, endpoint_id: uuid.UUID) -> Response:
+        endpoint = endpoints.verify_endpoint(endpoint_id, actor=self.actor, now=timezone.now())
+        wake_push()
+        return Response(EndpointOut(endpoint).data)
+
+
+class ResumeEndpoint(Door):
+    needs: ClassVar = {"POST": need(Permission.ENDPOINT_MANAGE)}
+
+    @extend_schema(request=None, responses=EndpointOut, summary="Resume a paused endpoint")
+    def post(self, request: Request, endpoint_id: uuid.UUID) -> Response:
+        endpoint = endpoints.resume_endpoint(endpoint_id, actor=self.actor, now=timezone.now())
+        wake_push()
+        return Response(EndpointOut(endpoint).data)
+
+
+class RotateSecret(Door):
+    needs: ClassVar = {"POST": need(Permission.ENDPOINT_MANAGE)}
+
+    @extend_schema(
+        request=None, responses=NewEndpointOut, summary="New secret; the old one stays valid for 24 h"
+    )
+    def post(self, request: Request, endpoint_id: uuid.UUID) -> Response:
+        made = endpoints.rotate_secret(endpoint_id, actor=self.actor, now=timezone.now())
+        return Response({**EndpointOut(made.endpoint).data, "secret": made.secret})
+
+
+class Attempts(Door):
+    needs: ClassVar = {"GET": need(Permission.LIST_VIEW)}
+
+    @extend_schema(responses=AttemptOut(many=True), summary="Tries to deliver notices to your endpoints")
+    def get(self, request: Request) -> Response:
+        rows = Attempt.objects.filter(organisation_id=self.actor.organisation())
+        page = page_of(rows, request, key="id", render=lambda row: AttemptOut(row).data)
+        return Response({"items": page.items, "next": page.next})

@@ -1,0 +1,102 @@
+"""Rights are declared per route and method; what is not declared answers to nobody (and fails the tests)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from django.utils import timezone
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from accounts.errors import NotAllowed, NotFound, Unauthenticated
+from accounts.identity.acting import Actor
+from accounts.identity.roles import Permission
+from exchange.http.acting import require_presence
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What one method of one route asks for.
+
+    `permission` None means any actor; `person` means a session, never a credential, that has just proven
+    presence; `public` means that nobody need be signed in.
+    """
+
+    permission: Permission | None = None
+    person: bool = False
+    public: bool = False
+
+
+PUBLIC = Need(public=True)
+ANY_MEMBER = Need()
+
+
+def need(permission: Permission) -> Need:
+    return Need(permission=permission)
+
+
+def person(permission: Permission) -> Need:
+    """For acts that a credential can never do, with step-up."""
+    return Need(permission=permission, person=True)
+
+
+class Door(APIView):
+    """Base of every API view: checks the declared need, then hands over to the view's method."""
+
+    needs: ClassVar[Mapping[str, Need]] = {}
+    permission_classes: ClassVar[Any] = []  # `needs` decides, in `initial`
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        asked = self.needs.get("GET" if request.method == "HEAD" else request.method or "")
+        if asked is None:
+            if request.method == "OPTIONS" or request.method not in self.allowed_methods:
+                return  # REST framework answers 405 or the description itself
+            raise NotAllowed("This address declares no right for this method.", code="route.undeclared")
+        check(asked, request)
+
+    @property
+    def actor(self) -> Actor:
+        """The actor; only views whose need is not public may ask."""
+        return actor_of(self.request)
+
+    @property
+    def reader(self) -> Actor | None:
+        """The actor, or None for an anonymous reader of a public view."""
+        auth = self.request.auth
+        return auth if isinstance(auth, Actor) else None
+
+
+def check(asked: Need, request: Request) -> None:
+    """Errors: Unauthenticated, NotAllowed `permission.missing`, `person.required`, StepUpRequired."""
+    if asked.public and not isinstance(request.auth, Actor):
+        return
+    actor = actor_of(request)
+    if asked.permission is not None:
+        actor.require(asked.permission)
+    if asked.person:
+        if not actor.is_person:
+            raise NotAllowed(
+                "A person has to do this in the browser; a credential cannot.",
+                code="person.required",
+                advice="Sign in at the exchange and repeat the step there.",
+            )
+        require_presence(request._request, now=timezone.now())
+
+
+def actor_of(request: Request) -> Actor:
+    """Errors: Unauthenticated `unauthenticated`."""
+    if not isinstance(request.auth, Actor):
+        raise Unauthenticated(
+            "Sign in or send a credential.",
+            code="unauthenticated",
+            advice="Send 'Authorization: Bearer <key>'; keys are issued under API credentials.",
+        )
+    return request.auth
+
+
+def nothing_here() -> NotFound:
+    """One answer for what does not exist and for what the asker may not know about."""
+    return NotFound("There is nothing at this address.", code="not_found")

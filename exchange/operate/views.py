@@ -1,0 +1,131 @@
+"""What machines ask: is it alive, is it ready, how is it doing, where is everything."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.db.models import F, Min
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from accounts.errors import Refusal
+from exchange.operate.figures import exposition
+from exchange.poller import heartbeat_ages
+from exchange.sharing.models import EndpointCursor, EndpointState
+from hashsets.trust.directory import root_fingerprints
+from hashsets.trust.models import Repository
+
+# A notice that has been due for longer than this means that nobody is delivering.
+OLDEST_DUE = timedelta(seconds=60)
+# A poll may take as long as one validation; a poller silent for longer than this is not running.
+SILENT_AFTER_SECONDS = 120.0
+LOOPBACK = frozenset({"127.0.0.1", "::1"})
+
+
+def package_version() -> str:
+    try:
+        return version("hash-exchange")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+@require_safe
+@never_cache
+def healthz(request: HttpRequest) -> HttpResponse:
+    """The process answers; nothing else is looked at."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@require_safe
+@never_cache
+def readyz(request: HttpRequest) -> JsonResponse:
+    """503 with the failing checks when the exchange cannot do its work here."""
+    checks = {"database": _database(), "push": _push(), "trust": _trust(), "workers": _workers()}
+    good = all(checks.values())
+    return JsonResponse({"ready": good, "checks": checks}, status=200 if good else 503)
+
+
+def _database() -> bool:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        return True
+    except DatabaseError:
+        return False
+
+
+def _push() -> bool:
+    """No healthy endpoint has been owed a notice for longer than a minute."""
+    try:
+        oldest = EndpointCursor.objects.filter(
+            endpoint__state=EndpointState.ACTIVE,
+            endpoint__failures=0,
+            notified_release__lt=F("hash_list__latest_release"),
+        ).aggregate(at=Min("hash_list__released_at"))["at"]
+    except DatabaseError:
+        return False
+    return oldest is None or timezone.now() - oldest <= OLDEST_DUE
+
+
+def _trust() -> bool:
+    """Every published timestamp is still valid."""
+    try:
+        return not Repository.objects.filter(timestamp_expires_at__lt=timezone.now()).exists()
+    except DatabaseError:
+        return False
+
+
+def _workers() -> bool:
+    """The pollers on this machine, if any ran here, have looked for work lately."""
+    ages = [age for age in heartbeat_ages(now=timezone.now()).values() if age is not None]
+    return all(age <= SILENT_AFTER_SECONDS for age in ages)
+
+
+@require_safe
+def well_known(request: HttpRequest) -> JsonResponse:
+    """Where everything is; members compare the fingerprints with what they got out of band."""
+    base = settings.HX_PUBLIC_URL
+    try:
+        fingerprints: list[dict[str, Any]] = root_fingerprints()
+    except Refusal:
+        fingerprints = []
+    return JsonResponse(
+        {
+            "name": "Hash Exchange",
+            "version": package_version(),
+            "api": f"{base}/api/v1/",
+            "openapi": f"{base}/api/v1/schema/",
+            "tuf": {"directory": f"{base}/tuf/directory/", "lists": f"{base}/tuf/<list_id>/"},
+            "directory_roots": fingerprints,
+            "push": {"type": "release.published", "push_key": f"{base}/tuf/directory/targets/push-key.json"},
+            "demo": bool(settings.HX_DEMO),
+        }
+    )
+
+
+@require_safe
+def security_txt(request: HttpRequest) -> HttpResponse:
+    """RFC 9116."""
+    expires = (timezone.now() + timedelta(days=180)).replace(microsecond=0).isoformat()
+    contact = settings.HX_SECURITY_CONTACT
+    text = f"Contact: {contact}\nExpires: {expires}\nPreferred-Languages: en, fr\n"
+    return HttpResponse(text, content_type="text/plain; charset=utf-8")
+
+
+@require_safe
+@never_cache
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Prometheus text. Not public: a token (HX_METRICS_TOKEN) opens it, loopback alone does without one."""
+    token = settings.HX_METRICS_TOKEN
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    allowed = constant_time_compare(given, token) if token else request.META.get("REMOTE_ADDR") in LOOPBACK
+    if not allowed:
+        return HttpResponse(status=404)
+    return HttpResponse(exposition(timezone.now()), content_type="text/plain; version=0.0.4; charset=utf-8")

@@ -1,0 +1,85 @@
+"""The stations of the flow: each finds its work as rows, so that no wake-up is ever needed for correctness.
+
+A Celery task or the poller of any worker may run a station at any time and as often as it likes: every verb
+claims its row by a conditional update first. Losing the broker costs seconds, never work (design: push).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import structlog
+from django.utils import timezone
+
+from exchange.push.deliver import deliver_due
+from hashsets.intake import validate
+from hashsets.releases import build, publish
+from hashsets.trust import export, resign
+
+log = structlog.get_logger(__name__)
+
+# One look fetches this many rows per station; the loop looks again until nothing is due.
+BATCH = 20
+# A bound on one look, so that a station that cannot make progress never spins (the next tick tries again).
+ROUNDS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """`due` names what waits, oldest first; `work` does one of them and may find that another was faster."""
+
+    name: str
+    queue: str
+    due: Callable[[datetime, int], Sequence[Any]]
+    work: Callable[[Any, datetime], object]
+
+
+STATIONS: tuple[Station, ...] = (
+    Station(
+        "validate",
+        "data",
+        validate.submissions_due,
+        lambda key, now: validate.validate_submission(key, now=now),
+    ),
+    Station("build", "data", build.submissions_due, lambda key, now: build.build_draft(key, now=now)),
+    Station("publish", "data", publish.drafts_due, lambda key, now: publish.publish_draft(key, now=now)),
+    Station("export", "data", export.exports_due, lambda key, now: export.export_repository(key, now=now)),
+    Station(
+        "resign", "data", resign.due_repositories, lambda key, now: resign.resign_repository(key, now=now)
+    ),
+    Station("push", "push", lambda now, limit: ["routine"], lambda lane, now: deliver_due(lane=lane)),
+    Station(
+        "push-urgent", "push-urgent", lambda now, limit: ["urgent"], lambda lane, now: deliver_due(lane=lane)
+    ),
+)
+
+
+def run_due(queues: Iterable[str], *, clock: Callable[[], datetime] = timezone.now) -> int:
+    """Work off what is due on `queues`; returns how many pieces of work were tried.
+
+    A piece that fails is logged and left to its lease or back-off; it never stops the others.
+    """
+    wanted = frozenset(queues)
+    return sum(_run_station(station, clock) for station in STATIONS if station.queue in wanted)
+
+
+def _run_station(station: Station, clock: Callable[[], datetime]) -> int:
+    tried: set[Any] = set()
+    for _ in range(ROUNDS):
+        try:
+            fresh = [key for key in station.due(clock(), BATCH) if key not in tried]
+        except Exception:
+            log.exception("station.due_failed", station=station.name)
+            break
+        if not fresh:
+            break
+        for key in fresh:
+            tried.add(key)
+            try:
+                station.work(key, clock())
+            except Exception:
+                log.exception("station.work_failed", station=station.name, key=str(key))
+    return len(tried)

@@ -1,0 +1,111 @@
+"""The TUF repositories over HTTP, as stock clients expect them (TUF specification 1.0.34, sections 3 and 6).
+
+A private list answers 404 to everyone without a grant and 401 to a bad credential, never 403: TUF clients
+read 403 on `N+1.root.json` as "there is no newer root".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from typing import Final
+
+from django.http import HttpRequest, HttpResponseBase
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from accounts.errors import NotFound, Refusal
+from accounts.identity.acting import Actor
+from exchange.http.acting import session_actor
+from exchange.http.auth import credential_actor
+from exchange.http.files import file_response
+from exchange.http.problems import refused
+from exchange.sharing.fetched import note_fetch
+from exchange.sharing.grants import downloadable
+from hashsets.blobs import keys
+from hashsets.blobs.current import blob_store
+from hashsets.lists.models import Audience
+from hashsets.releases.models import Release
+from hashsets.trust.models import DIRECTORY
+
+METADATA_NAME: Final = re.compile(
+    r"\A(?:[1-9][0-9]{0,9}\.(?:root|targets|list|catalogue|snapshot)|timestamp)\.json\Z"
+)
+TARGET_NAME: Final = re.compile(r"\A(?P<sha256>[0-9a-f]{64})\.(?P<base>[a-z0-9][a-z0-9.-]{0,120})\Z")
+LARGEST_METADATA: Final = 16 * 1024 * 1024
+
+
+def _nothing() -> NotFound:
+    return NotFound("There is nothing at this address.", code="not_found")
+
+
+def _reader(request: HttpRequest) -> Actor | None:
+    """Who reads: a credential if one is sent (a bad one is refused, also on public lists), else a session."""
+    return credential_actor(request) or session_actor(request)
+
+
+@require_safe
+def metadata(request: HttpRequest, repository: str, name: str) -> HttpResponseBase:
+    """A metadata file; everything but `timestamp.json` never changes."""
+    try:
+        private, _ = _open(request, repository)
+        if not METADATA_NAME.match(name):
+            raise _nothing()
+        content = blob_store().get_bytes(f"tuf/{repository}/metadata/{name}", limit=LARGEST_METADATA)
+    except Refusal as refusal:
+        return refused(_hidden(refusal))
+    return file_response(
+        request,
+        io.BytesIO(content),
+        length=len(content),
+        etag=hashlib.sha256(content).hexdigest(),
+        content_type="application/json",
+        private=private,
+        immutable=name != "timestamp.json",
+    )
+
+
+@require_safe
+def target(request: HttpRequest, repository: str, path: str) -> HttpResponseBase:
+    """A target file: a manifest or a segment, named by its digest."""
+    try:
+        private, reader = _open(request, repository)
+        folder, _, base = path.rpartition("/")
+        match = TARGET_NAME.match(base)
+        if match is None or folder not in ("", repository):
+            raise _nothing()
+        key = keys.checked(f"tuf/{repository}/targets/{path}")
+        store = blob_store()
+        length, stream = store.size(key), store.open(key)
+    except Refusal as refusal:
+        return refused(_hidden(refusal))
+    if match["base"] == "manifest.json" and reader is not None and request.method == "GET":
+        _note(repository, match["sha256"], reader)
+    content_type = "application/json" if base.endswith(".json") else "application/vnd.apache.parquet"
+    return file_response(
+        request, stream, length=length, etag=match["sha256"], content_type=content_type, private=private
+    )
+
+
+def _open(request: HttpRequest, repository: str) -> tuple[bool, Actor | None]:
+    """(private, reader) for a repository that the asker may read. Errors: Unauthenticated, NotFound."""
+    reader = _reader(request)
+    if repository == DIRECTORY:
+        return False, reader
+    hash_list = downloadable(repository, reader)
+    if hash_list is None:
+        raise _nothing()
+    return hash_list.audience != Audience.PUBLIC, reader
+
+
+def _note(list_id: str, manifest_sha256: str, reader: Actor) -> None:
+    """Level *fetched*: the member has the manifest of this release in hand."""
+    release = Release.objects.filter(hash_list_id=list_id, manifest_sha256=manifest_sha256).first()
+    if release is not None and reader.organisation_id is not None:
+        note_fetch(reader.organisation_id, list_id, release.number, now=timezone.now())
+
+
+def _hidden(refusal: Refusal) -> Refusal:
+    """One answer for what is not stored, is not a name and may not be read."""
+    return _nothing() if isinstance(refusal, NotFound) or refusal.code == "blob.key" else refusal
