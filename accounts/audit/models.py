@@ -38,12 +38,29 @@ class AuditEvent(models.Model):
         return f"{self.number} {self.action}"
 
 
+class AuditHeadQuerySet(models.QuerySet["AuditHead"]):
+    def lock(self) -> AuditHead:
+        """The head's row, locked; made on the very first use.
+
+        A head that somebody deleted comes back at zero, and the next event then collides with event 1: it
+        fails closed.
+        """
+        locked = self.select_for_update().filter(id=1)
+        head = locked.first()
+        if head is None:
+            self.bulk_create([AuditHead(id=1)], ignore_conflicts=True)
+            head = locked.get()
+        return head
+
+
 class AuditHead(models.Model):
     """The single row that is locked to append: last in the lock order, after the list's row."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     number = models.BigIntegerField(default=0)
     digest = models.CharField(max_length=64, default="0" * 64)
+
+    objects = AuditHeadQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [models.CheckConstraint(condition=models.Q(id=1), name="audit_head_single")]

@@ -55,7 +55,7 @@ def record(
         previous_digest="",
     )
     # (1) Everything above may refuse; only then take the lock that all other writers wait for.
-    head = _locked_head()
+    head = AuditHead.objects.lock()
     link = replace(unnumbered, number=head.number + 1, previous_digest=head.digest)
     event = AuditEvent(
         number=link.number,
@@ -77,20 +77,6 @@ def record(
     head.number, head.digest = event.number, event.digest
     head.save(force_update=True, update_fields=["number", "digest"])
     return event
-
-
-def _locked_head() -> AuditHead:
-    """The head's row, locked; made on the very first use.
-
-    A head that somebody deleted comes back at zero, and the next event then collides with event 1: it fails
-    closed.
-    """
-    locked = AuditHead.objects.select_for_update().filter(id=1)
-    head = locked.first()
-    if head is None:
-        AuditHead.objects.bulk_create([AuditHead(id=1)], ignore_conflicts=True)
-        head = locked.get()
-    return head
 
 
 def _text(identifier: UUID | None) -> str | None:

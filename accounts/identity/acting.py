@@ -10,7 +10,7 @@ import uuid
 from dataclasses import dataclass
 from enum import StrEnum
 
-from accounts.errors import NotAllowed
+from accounts.errors import NotAllowed, NotFound
 from accounts.identity.models import Membership, Organisation, OrganisationKind, User
 from accounts.identity.roles import Permission, permissions_of
 
@@ -45,6 +45,13 @@ class Actor:
     def is_operator(self) -> bool:
         return self.organisation_kind == OrganisationKind.OPERATOR
 
+    @property
+    def is_over_exchange(self) -> bool:
+        """Whether this actor arranges organisations: the host itself, or an exchange admin."""
+        return self.kind is ActorKind.SYSTEM or (
+            self.is_operator and self.may(Permission.ORGANISATION_MANAGE)
+        )
+
     def may(self, permission: Permission) -> bool:
         return permission in self.permissions
 
@@ -60,6 +67,27 @@ class Actor:
                 advice="Ask an admin of your organisation for a role that includes it.",
                 permission=permission.value,
             )
+
+    def require_over_exchange(self) -> None:
+        """Refuse everyone but the host itself and the exchange's admins.
+
+        Errors: NotAllowed `permission.missing`.
+        """
+        if not self.is_over_exchange:
+            raise NotAllowed(
+                "This is for the people who run the exchange.",
+                code="permission.missing",
+                permission=Permission.ORGANISATION_MANAGE.value,
+            )
+
+    def require_own(self, organisation_id: uuid.UUID) -> None:
+        """Refuse unless this actor acts for that organisation, in the words used for one that does not exist.
+
+        Ask before `require`: a stranger learns neither that the organisation exists nor which right would do.
+        Errors: NotFound `organisation.not_found`.
+        """
+        if self.organisation_id != organisation_id:
+            raise NotFound("There is no such organisation.", code="organisation.not_found")
 
     def organisation(self) -> uuid.UUID:
         """The organisation acted for. Errors: NotAllowed `actor.no_organisation` for the system itself."""
@@ -85,7 +113,7 @@ def person_acting(user: User, organisation: Organisation) -> Actor | None:
 
 
 def system_actor(label: str) -> Actor:
-    """The exchange itself, for calendar work such as re-signing; it holds no permission of any organisation."""
+    """The exchange itself, or whoever has a shell on its host; it holds no permission of any organisation."""
     return Actor(
         kind=ActorKind.SYSTEM,
         organisation_id=None,

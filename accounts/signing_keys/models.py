@@ -1,4 +1,4 @@
-"""Public halves of the keys that publishers sign with. Private halves of hosted keys live in hashsets/trust."""
+"""Public halves of the keys that publishers sign with; hosted private halves are in hashsets/trust."""
 
 from __future__ import annotations
 
