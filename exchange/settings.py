@@ -167,7 +167,11 @@ if _DATABASE["ENGINE"] == "django.db.backends.sqlite3":
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
     }
 else:
-    _DATABASE["OPTIONS"] = {"connect_timeout": 5, "application_name": "hash-exchange", **_DATABASE["OPTIONS"]}
+    _DATABASE["OPTIONS"] = {
+        "connect_timeout": 5,
+        "application_name": "hash-exchange",
+        **_DATABASE.get("OPTIONS", {}),
+    }
 DATABASES = {"default": _DATABASE}
 
 # Cache and broker. Neither ever holds the only copy of anything that is owed.

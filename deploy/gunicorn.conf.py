@@ -1,0 +1,26 @@
+"""How gunicorn serves the exchange; every number may be set from the environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+bind = os.environ.get("HX_BIND", "127.0.0.1:8000")
+workers = int(os.environ.get("HX_WEB_PROCESSES", "2"))
+threads = int(os.environ.get("HX_WEB_THREADS", "8"))
+worker_class = "gthread"
+# Longer than any allowed upload takes to be stored; a worker that is silent for longer hangs.
+timeout = int(os.environ.get("HX_WEB_TIMEOUT", "120"))
+graceful_timeout = 10
+keepalive = 5
+# Heartbeats in memory: on a busy disk a heartbeat file can wait for the disk and the worker be killed for it.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+# Requests are logged by the application, where hash values, keys and tokens are cut out. A log of raw request
+# lines would not be.
+accesslog = None
+control_socket_disable = True  # one door less; systemd, Kubernetes or our supervisor control it by signals
+errorlog = "-"
+loglevel = "warning"
+limit_request_line = 4094
+limit_request_field_size = 8190
+forwarded_allow_ips = os.environ.get("HX_PROXY_ADDRESSES", "127.0.0.1")

@@ -1,0 +1,113 @@
+"""What every test may ask for: real parts as fixtures, and the two switches of the suite.
+
+`--all` adds the tests marked slow. `HX_TEST_DATABASE=postgresql pytest …` runs the same tests on PostgreSQL
+with Redis (tests/settings.py starts them).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from tests import services
+from tests.stack import KINDS, Stack
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all", action="store_true", help="also run the tests marked slow")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the slow ones out unless asked for, and say how many."""
+    if config.getoption("--all"):
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    if slow:
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if not item.get_closest_marker("slow")]
+
+
+def lacking(missing: services.Missing) -> NoReturn:
+    """Skip a test for want of a system part; in CI nothing is skipped, so fail."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"this machine lacks {missing}")
+    pytest.skip(f"this machine lacks {missing}")
+
+
+@pytest.fixture(scope="session")
+def durable_postgresql() -> Iterator[services.PostgreSQL]:
+    """One cluster per run that really syncs; take a database of your own with `new_database`."""
+    try:
+        cluster = services.PostgreSQL(durable=True)
+    except services.Missing as missing:
+        lacking(missing)
+    yield cluster
+    cluster.remove()
+
+
+@pytest.fixture
+def redis_server() -> Iterator[services.Redis]:
+    """A Redis of this test's own, to flush, kill or hang."""
+    try:
+        server = services.Redis()
+    except services.Missing as missing:
+        lacking(missing)
+    yield server
+    server.heal()
+    server.kill()
+
+
+@pytest.fixture
+def new_receiver(tmp_path: Path) -> Iterator[Callable[..., services.Receiver]]:
+    """A factory of receiving endpoints: `new_receiver()` or `new_receiver(secret="whsec_…")`."""
+    started: list[services.Receiver] = []
+
+    def start(*, secret: str = "") -> services.Receiver:
+        receiver = services.Receiver(tmp_path / f"receiver-{len(started)}", secret=secret)
+        started.append(receiver)
+        return receiver
+
+    yield start
+    for receiver in started:
+        receiver.stop()
+
+
+@pytest.fixture
+def receiver(new_receiver: Callable[..., services.Receiver]) -> services.Receiver:
+    """One receiving endpoint of a member, as a process on loopback."""
+    return new_receiver()
+
+
+@pytest.fixture
+def new_stack(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., Stack]]:
+    """A factory of whole exchanges: `new_stack("embedded")` or `new_stack("production")`, already started."""
+    started: list[Stack] = []
+
+    def start(kind: str, **env: str) -> Stack:
+        var = tmp_path / f"stack-{len(started)}"
+        if kind == "embedded":
+            stack = Stack(var, env=env)
+        else:
+            cluster: services.PostgreSQL = request.getfixturevalue("durable_postgresql")
+            url = cluster.new_database(f"hx_{os.getpid()}_{abs(hash(str(var))):x}")
+            redis: services.Redis = request.getfixturevalue("redis_server")
+            stack = Stack(var, database_url=url, redis=redis, postgresql=cluster, env=env)
+        started.append(stack)
+        stack.start()
+        return stack
+
+    yield start
+    for stack in started:
+        if stack.redis is not None:
+            stack.redis.heal()
+        stack.stop()
+
+
+@pytest.fixture(params=KINDS)
+def running_stack(request: pytest.FixtureRequest, new_stack: Callable[..., Stack]) -> Stack:
+    """A whole running exchange, the test being run once embedded and once on PostgreSQL with Redis."""
+    return new_stack(request.param)
