@@ -92,6 +92,9 @@ class Submission(models.Model):
 
     # The work: claimed by a conditional update with a lease, resumed by anyone when the lease has run out.
     lease_until = models.DateTimeField(null=True)
+    claims = models.PositiveSmallIntegerField(
+        default=0, help_text="workers that began and said nothing more, since the last outcome"
+    )
     rows_done = models.PositiveBigIntegerField(default=0)
     rows_expected = models.PositiveBigIntegerField(default=0, help_text="an estimate while validating")
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from django.db import models
 
-from accounts.errors import NotFound
+from accounts.errors import Conflict, NotAllowed, NotFound
 from accounts.identity.acting import Actor
 
 
@@ -61,7 +61,7 @@ class HashListQuerySet(models.QuerySet["HashList"]):
         )
 
     def owned_by(self, actor: Actor) -> HashListQuerySet:
-        return self.filter(organisation_id=actor.organisation_id)
+        return self.filter(organisation_id=actor.organisation())
 
     def seen(self, list_id: str, actor: Actor | None) -> HashList:
         """One visible list. Errors: NotFound `list.not_found`, the same for absent and for hidden."""
@@ -76,7 +76,9 @@ class HashListQuerySet(models.QuerySet["HashList"]):
 
 
 class HashList(models.Model):
-    """Entries are not rows: they live in segments. This row carries what people decide and the newest number."""
+    """Entries are not rows: they live in segments. This row carries what people decide and the newest
+    number.
+    """
 
     id = models.CharField(primary_key=True, max_length=26, default=new_list_id, editable=False)
     organisation = models.ForeignKey(
@@ -102,6 +104,12 @@ class HashList(models.Model):
     latest_release = models.PositiveIntegerField(default=0, help_text="0 until the first release")
     urgent_release = models.PositiveIntegerField(default=0, help_text="newest release marked urgent")
     released_at = models.DateTimeField(null=True)
+    latest_manifest_sha256 = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        help_text="where the current state is read from; empty until release 1",
+    )
     created_at = models.DateTimeField()
 
     objects = HashListQuerySet.as_manager()
@@ -124,6 +132,21 @@ class HashList(models.Model):
     def __str__(self) -> str:
         return self.title
 
+    def require_publisher(self, actor: Actor) -> None:
+        """Refuse everyone but the publisher, and never confirm a list to those who may not see it.
+
+        Errors: NotFound `list.not_found` when hidden, NotAllowed `list.other_publisher` when seen.
+        """
+        if actor.organisation_id == self.organisation_id:
+            return
+        HashList.objects.seen(self.id, actor)
+        raise NotAllowed("This list belongs to another publisher.", code="list.other_publisher")
+
+    def require_active(self) -> None:
+        """Errors: Conflict `list.closed`."""
+        if self.status != ListStatus.ACTIVE:
+            raise Conflict("This list is closed and takes no more changes.", code="list.closed")
+
 
 class ListAudience(models.Model):
     """An organisation named in a list's audience."""
@@ -141,7 +164,9 @@ class ListAudience(models.Model):
 
 
 class Classification(models.Model):
-    """A code of one list: append-only, so that a code in an old segment never changes its meaning. 0 = none."""
+    """A code of one list: append-only, so that a code in an old segment never changes its meaning. 0 =
+    none.
+    """
 
     hash_list = models.ForeignKey(HashList, on_delete=models.CASCADE, related_name="classifications")
     code = models.PositiveSmallIntegerField()
