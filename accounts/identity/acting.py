@@ -89,6 +89,19 @@ class Actor:
         if self.organisation_id != organisation_id:
             raise NotFound("There is no such organisation.", code="organisation.not_found")
 
+    def person(self) -> uuid.UUID:
+        """The human who acts here and now, for acts that no machine does.
+
+        Errors: NotAllowed `actor.person_needed` for credentials and the system.
+        """
+        if not self.is_person or self.person_id is None:
+            raise NotAllowed(
+                "Only a person who is signed in may do this.",
+                code="actor.person_needed",
+                advice="Sign in on the website and do it there.",
+            )
+        return self.person_id
+
     def organisation(self) -> uuid.UUID:
         """The organisation acted for. Errors: NotAllowed `actor.no_organisation` for the system itself."""
         if self.organisation_id is None:

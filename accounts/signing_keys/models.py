@@ -19,6 +19,13 @@ class SigningKeyStatus(models.TextChoices):
     REVOKED = "revoked", "revoked"
 
 
+KEY_MOVES: dict[str, frozenset[str]] = {
+    SigningKeyStatus.PENDING: frozenset({SigningKeyStatus.ACTIVE, SigningKeyStatus.REVOKED}),
+    SigningKeyStatus.ACTIVE: frozenset({SigningKeyStatus.REVOKED}),
+    SigningKeyStatus.REVOKED: frozenset(),
+}
+
+
 class SigningKey(models.Model):
     """A public key of an organisation, in the form that TUF metadata carries."""
 

@@ -1,0 +1,165 @@
+"""Registers the public keys that an organisation signs with: one person brings a key, another one confirms
+it.
+
+A key that one stolen account could add alone would sign whatever its holder likes; hence the second person,
+and for keys that the organisation keeps itself, the proof that it holds the private half.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from accounts.audit.actions import Action
+from accounts.audit.record import record
+from accounts.errors import Conflict, Invalid, NotAllowed, NotFound
+from accounts.identity.acting import Actor
+from accounts.identity.models import Organisation
+from accounts.identity.roles import Permission
+from accounts.signing_keys.models import KEY_MOVES, Custody, SigningKey, SigningKeyStatus
+from accounts.signing_keys.possession import PublicKey, check_possession, read_public_key
+from accounts.wording import one_line
+
+
+def register_public_key(
+    organisation: Organisation,
+    *,
+    name: str,
+    keyid: str,
+    keytype: str,
+    scheme: str,
+    public: str,
+    custody: str,
+    actor: Actor,
+    now: datetime,
+    proof: str = "",
+) -> SigningKey:
+    """Register a key, which then waits for a second person.
+
+    `keyid` must be the TUF id of the key. `proof` is required unless the exchange keeps the private half
+    itself: a hex signature over `possession_statement(organisation.id, keyid)`.
+
+    Errors: NotFound `organisation.not_found` (a stranger); NotAllowed `permission.missing`; Invalid
+    `key.type`, `key.malformed`, `key.keyid`, `key.custody`, `key.proof` or on the name; Conflict
+    `key.exists`.
+    """
+    actor.require_own(organisation.id)
+    actor.require(Permission.KEY_MANAGE)
+    key = read_public_key(keytype=keytype, scheme=scheme, public=public)
+    if keyid != key.keyid:
+        raise Invalid("This is not the TUF key id of this key.", code="key.keyid", field="keyid")
+    if custody not in Custody.values:
+        raise Invalid("A key is hosted, or the organisation's own.", code="key.custody", field="custody")
+    if custody == Custody.OWN:
+        check_possession(key, proof, organisation_id=organisation.id)
+    label = one_line(name, field="name", limit=100)
+    with transaction.atomic():
+        signing_key = _insert(organisation, key, name=label, custody=custody, actor=actor, now=now)
+        _record(Action.KEY_REGISTERED, signing_key, actor=actor, now=now)
+    return signing_key
+
+
+def confirm_key(key_id: UUID, *, actor: Actor, now: datetime) -> SigningKey:
+    """A second person of the organisation says that the key is theirs; only then can it be entitled to sign.
+
+    Errors: NotFound `key.not_found`; NotAllowed `permission.missing`, `actor.person_needed`,
+    `key.second_person`; Conflict `key.move`.
+    """
+    with transaction.atomic():
+        signing_key = _own_key(key_id, actor)
+        second = actor.person()
+        if signing_key.registered_by_id in (None, second):
+            raise NotAllowed(
+                "Whoever registered a key does not confirm it.",
+                code="key.second_person",
+                advice="Ask another admin of your organisation.",
+            )
+        _move(signing_key, SigningKeyStatus.PENDING, SigningKeyStatus.ACTIVE, confirmed_by_id=second)
+        _record(Action.KEY_CONFIRMED, signing_key, actor=actor, now=now)
+    return signing_key
+
+
+def revoke_key(key_id: UUID, *, actor: Actor, now: datetime, reason: str = "") -> SigningKey:
+    """Stop using a key, pending or active, for good. One person may: stopping is never the dangerous
+    direction.
+
+    Lists that it is entitled to sign need a new delegation afterwards, which is the trust room's work.
+    Errors: NotFound `key.not_found`; NotAllowed `permission.missing`; Conflict `key.move`.
+    """
+    why = one_line(reason, field="reason", limit=300, required=False)
+    with transaction.atomic():
+        signing_key = _own_key(key_id, actor)
+        origin = SigningKeyStatus(signing_key.status)
+        _move(signing_key, origin, SigningKeyStatus.REVOKED, revoked_at=now)
+        _record(Action.KEY_REVOKED, signing_key, actor=actor, now=now, reason=why)
+    return signing_key
+
+
+def _insert(
+    organisation: Organisation, key: PublicKey, *, name: str, custody: str, actor: Actor, now: datetime
+) -> SigningKey:
+    try:
+        with transaction.atomic():
+            return SigningKey.objects.create(
+                organisation=organisation,
+                name=name,
+                keyid=key.keyid,
+                keytype=key.keytype,
+                scheme=key.scheme,
+                public=key.public,
+                custody=custody,
+                registered_by_id=actor.person_id,
+                created_at=now,
+            )
+    except IntegrityError:
+        raise Conflict(
+            "Your organisation has registered this key before.", code="key.exists", field="keyid"
+        ) from None
+
+
+def _own_key(key_id: UUID, actor: Actor) -> SigningKey:
+    """A key of the actor's organisation. Errors: NotFound `key.not_found`, NotAllowed `permission.missing`."""
+    own = SigningKey.objects.filter(id=key_id, organisation_id=actor.organisation())
+    signing_key = own.select_related("organisation").first()
+    if signing_key is None:
+        raise NotFound("There is no such key.", code="key.not_found")
+    actor.require(Permission.KEY_MANAGE)
+    return signing_key
+
+
+def _move(
+    signing_key: SigningKey,
+    origin: SigningKeyStatus,
+    target: SigningKeyStatus,
+    **also: UUID | datetime,
+) -> None:
+    """Move the key, or refuse when it is not, or no longer, in `origin`."""
+    changed = 0
+    if target in KEY_MOVES[origin]:
+        unmoved = SigningKey.objects.filter(id=signing_key.id, status=origin)
+        changed = unmoved.update(status=target, **also)
+    if not changed:
+        raise Conflict(
+            f"This key is {signing_key.get_status_display()} and cannot become {target.label}.",
+            code="key.move",
+        )
+    signing_key.refresh_from_db()
+
+
+def _record(
+    action: Action, signing_key: SigningKey, *, actor: Actor, now: datetime, reason: str = ""
+) -> None:
+    facts = {"name": signing_key.name, "keyid": signing_key.keyid, "custody": signing_key.custody}
+    if reason:
+        facts["reason"] = reason
+    record(
+        action,
+        actor=actor,
+        subject_type="signing_key",
+        subject_id=signing_key.id,
+        organisation_id=signing_key.organisation_id,
+        now=now,
+        facts=facts,
+    )
