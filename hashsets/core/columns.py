@@ -7,7 +7,7 @@ while every row is empty, which is the usual case and then costs nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any, Final, TypeAlias
@@ -34,10 +34,17 @@ Indices: TypeAlias = "NDArray[np.intp] | NDArray[np.int64] | NDArray[np.bool_]"
 
 NO_QUALITY: Final = 255  # in `Rows.quality` and in Merkle leaves: the publisher gave no quality
 MAX_QUALITY: Final = 100
-MAX_LABELS: Final = 32  # per entry; a person cannot overlook more, and it bounds what a hostile file can unfold to
+MAX_LABELS: Final = (
+    32  # per entry; a person cannot overlook more, and it bounds what a hostile file can unfold to
+)
 MAX_TEXT_BYTES: Final = 200  # `source_ref`, UTF-8 bytes: a reference, not a description
 KEY: Final = ("hash", "item")
-METADATA: Final = ("classification", "quality", "labels", "source_ref")  # what a publisher states about an entry
+METADATA: Final = (
+    "classification",
+    "quality",
+    "labels",
+    "source_ref",
+)  # what a publisher states about an entry
 
 
 class Op(IntEnum):
@@ -169,7 +176,7 @@ class Rows:
     def take(self, indices: Indices) -> Rows:
         """The rows at `indices`, or where a mask is True."""
         where = np.flatnonzero(indices) if indices.dtype == np.bool_ else indices
-        arrow = numbers_array(where.astype(np.int64, copy=False)) if self.labels is not None or self.source_ref is not None else None
+        arrow = None if self.labels is None and self.source_ref is None else _positions(where)
         return Rows(
             hash=self.hash[where],
             item=self.item[where],
@@ -269,21 +276,35 @@ def label_bytes(labels: ArrowArray) -> ArrowArray:
     return pa.BinaryArray.from_buffers(pa.binary(), len(labels), buffers)
 
 
-def same_facts(one: Rows, other: Rows) -> NDArray[np.bool_]:
-    """Row by row, whether two tables of one length state the same metadata; keys and releases are not compared."""
-    same: NDArray[np.bool_] = (one.classification == other.classification) & (one.quality == other.quality)
-    for name in ("labels", "source_ref"):
+def same_facts(
+    one: Rows, at: Indices, other: Rows, other_at: Indices, columns: Collection[str] = METADATA
+) -> NDArray[np.bool_]:
+    """Row by row of one[at] and other[other_at] (of one length), whether they state the same in `columns`."""
+    same = np.ones(len(one.item[at]), bool)
+    for name in columns:
         ours, theirs = getattr(one, name), getattr(other, name)
-        if ours is None and theirs is None:
-            continue
-        if name == "labels":
-            left = label_bytes(no_labels(len(one)) if ours is None else ours)
-            right = label_bytes(no_labels(len(one)) if theirs is None else theirs)
-        else:
-            left = pc.fill_null(no_text(len(one)) if ours is None else ours, "")
-            right = pc.fill_null(no_text(len(one)) if theirs is None else theirs, "")
-        same &= pc.equal(left, right).to_numpy(zero_copy_only=False)
+        if name in ("classification", "quality"):
+            same &= ours[at] == theirs[other_at]
+        elif ours is not None or theirs is not None:
+            same &= _equal_text(_comparable(ours, len(one), at), _comparable(theirs, len(other), other_at))
     return same
+
+
+def _comparable(column: ArrowArray | None, n: int, at: Indices) -> ArrowArray:
+    """The rows `at` of labels or text as binary; "" stands for null, which no row holds otherwise."""
+    if column is None:
+        column = no_text(n)
+    octets = label_bytes(column) if hasattr(column, "values") else column.cast(pa.binary())
+    return pc.fill_null(octets.take(_positions(at)), b"")
+
+
+def _equal_text(one: ArrowArray, other: ArrowArray) -> NDArray[np.bool_]:
+    return pc.equal(one, other).to_numpy(zero_copy_only=False)
+
+
+def _positions(indices: Indices) -> ArrowArray:
+    where = np.flatnonzero(indices) if indices.dtype == np.bool_ else indices
+    return numbers_array(where.astype(np.int64, copy=False))
 
 
 def _one_chunk(column: Any) -> ArrowArray:

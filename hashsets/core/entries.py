@@ -68,7 +68,7 @@ class Entries:
             return Sorted(entries, 0, Problems.none())
         leader = np.maximum.accumulate(np.where(again, 0, np.arange(len(again))))
         later = np.flatnonzero(again)
-        same = same_facts(entries.rows.take(later), entries.rows.take(leader[later]))
+        same = same_facts(entries.rows, later, entries.rows, leader[later])
         wrong = later[~same]
         problems = Problems.of(entries.lines[wrong], "entry.contradictory", entries.lines[leader[wrong]])
         return Sorted(entries.take(~again), int(same.sum()), problems)

@@ -45,11 +45,18 @@ _TRIVIAL_FILES: Final = (
     b64decode(
         "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
     ),
-    b64decode(
-        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII="
-    ),
+    b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII="),
 )
-_TRIVIAL_URLS: Final = (b"", b"about:blank", b"http://", b"https://", b"http:///", b"https:///", b"/", b"null")
+_TRIVIAL_URLS: Final = (
+    b"",
+    b"about:blank",
+    b"http://",
+    b"https://",
+    b"http:///",
+    b"https:///",
+    b"/",
+    b"null",
+)
 _ALGORITHMS: Final = {"md5": "md5", "sha1": "sha1", "sha256": "sha256", "sha512": "sha512"}
 
 
@@ -91,7 +98,9 @@ def quarantine(
     # Later assignments win: the most telling reason is written last.
     verdict[(quality != NO_QUALITY) & (quality < limits.quality_floor)] = reason_index("hash.low_quality")
     verdict[distinct < limits.distinct_words] = reason_index("hash.repetitive")
-    verdict[(popcount < limits.popcount_low) | (popcount > limits.popcount_high)] = reason_index("hash.unbalanced")
+    verdict[(popcount < limits.popcount_low) | (popcount > limits.popcount_high)] = reason_index(
+        "hash.unbalanced"
+    )
     return verdict
 
 

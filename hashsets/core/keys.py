@@ -12,7 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["buckets_of", "disorder", "locate", "order", "prefixes", "same_key_as_before", "span", "spans"]
+__all__ = [
+    "buckets_of",
+    "disorder",
+    "locate",
+    "order",
+    "prefixes",
+    "same_key_as_before",
+    "span",
+    "spans",
+    "successor",
+]
 
 RawHashes = NDArray[np.uint8]
 
@@ -109,6 +119,12 @@ def span(raw: RawHashes, low: bytes | None, high: bytes | None) -> tuple[int, in
     if high is not None:
         stop = int(np.searchsorted(whole, np.array([high], whole.dtype))[0])
     return start, max(start, stop)
+
+
+def successor(raw: bytes) -> bytes | None:
+    """The next hash of the same width; None after the last."""
+    number = int.from_bytes(raw) + 1
+    return None if number >> (8 * len(raw)) else number.to_bytes(len(raw))
 
 
 def _ascending(prefix: NDArray[np.uint64]) -> bool:

@@ -25,7 +25,9 @@ from hashsets.core.keys import span
 
 __all__ = ["PART_BYTES", "ROW_GROUP", "Kind", "Segment", "SegmentFacts", "Source", "parquet_metadata"]
 
-ROW_GROUP: Final = 65_536  # rows; what one look-up decodes (about 3 ms), and what a bad download costs to repeat
+ROW_GROUP: Final = (
+    65_536  # rows; what one look-up decodes (about 3 ms), and what a bad download costs to repeat
+)
 PART_BYTES: Final = 16 * 1024 * 1024
 KEPT_GROUPS: Final = 2  # decoded row groups that a segment keeps: neighbouring reads share at most two
 Source: TypeAlias = "str | PathLike[str] | BinaryIO"

@@ -218,5 +218,3 @@ class _File:
             self.writer.close()
             self.raw.close()
             self.path.unlink(missing_ok=True)
-
-
