@@ -8,6 +8,7 @@ import os
 import queue as queues
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -136,16 +137,22 @@ def nudges_sent_and_dropped() -> tuple[int, int]:
 
 
 def _start_poller(sender: Any, **_: Any) -> None:
-    """Give this worker its poller, for the queues that it serves."""
+    """Give this worker a poller for each queue that it serves."""
     from django.conf import settings
 
     from exchange.poller import Poller
 
-    served = [name for name in sender.app.amqp.queues.consume_from if name in settings.HX_QUEUES]
-    poller = Poller(served, seconds=settings.HX_POLL_SECONDS)
-    poller.start()
-    signals.worker_shutting_down.connect(lambda **_: poller.stop(), weak=False)
-    signals.worker_shutdown.connect(lambda **_: poller.stop(wait_seconds=5.0), weak=False)
+    # One thread per queue: a long validation must not keep a notice waiting, should one worker serve both.
+    for queue in sender.app.amqp.queues.consume_from:
+        if queue in settings.HX_QUEUES:
+            poller = Poller([queue], seconds=settings.HX_POLL_SECONDS)
+            poller.start()
+            signals.worker_shutting_down.connect(partial(_stop, poller), weak=False)
+
+
+def _stop(poller: Any, **_: Any) -> None:
+    # Not waited for: what it is doing is a row under a lease, and the next worker takes it up.
+    poller.stop()
 
 
 def _refuse_unsafe_worker(**_: Any) -> None:

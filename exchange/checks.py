@@ -136,39 +136,44 @@ def postgresql_keeps_its_word(databases: Sequence[str] | None = None, **_: Any) 
                 "FROM pg_roles WHERE rolname = current_user"
             )
             fsync, synchronous_commit, superuser, owner = cursor.fetchone()
-        if fsync != "on":
-            found.append(
-                Error(
-                    "PostgreSQL runs with fsync off.",
-                    hint="Set fsync = on: a crash may corrupt it.",
-                    id="hx.E006",
-                )
-            )
-        if synchronous_commit == "off":
-            found.append(
-                Error(
-                    "PostgreSQL runs with synchronous_commit off.",
-                    hint="Set it to on: an acknowledged submission may otherwise be lost in a crash.",
-                    id="hx.E007",
-                )
-            )
-        if superuser:
-            found.append(
-                Error(
-                    "The role used with PostgreSQL is a superuser or bypasses row security.",
-                    hint="Connect as a plain role that owns nothing but what it needs.",
-                    id="hx.E008",
-                )
-            )
-        elif owner:
-            found.append(
-                checks.Warning(
-                    "The exchange connects to PostgreSQL as the owner of its tables.",
-                    hint="Let one role migrate and own the tables, and another one serve.",
-                    id="hx.W009",
-                )
-            )
+        found += _durability(fsync=fsync, synchronous_commit=synchronous_commit)
+        found += _role(superuser=superuser, owner=owner)
     return found
+
+
+def _durability(*, fsync: str, synchronous_commit: str) -> list[CheckMessage]:
+    found: list[CheckMessage] = []
+    if fsync != "on":
+        found.append(Error("PostgreSQL runs with fsync off.", hint="Set fsync = on.", id="hx.E006"))
+    if synchronous_commit == "off":
+        found.append(
+            Error(
+                "PostgreSQL runs with synchronous_commit off.",
+                hint="Set it to on: an acknowledged submission may otherwise be lost in a crash.",
+                id="hx.E007",
+            )
+        )
+    return found
+
+
+def _role(*, superuser: bool, owner: bool) -> list[CheckMessage]:
+    if superuser:
+        return [
+            Error(
+                "The role used with PostgreSQL is a superuser or bypasses row security.",
+                hint="Connect as a plain role that owns nothing but what it needs.",
+                id="hx.E008",
+            )
+        ]
+    if owner:
+        return [
+            checks.Warning(
+                "The exchange connects to PostgreSQL as the owner of its tables.",
+                hint="Let one role migrate and own the tables, and another one serve.",
+                id="hx.W009",
+            )
+        ]
+    return []
 
 
 def refuse_unsafe_start() -> None:

@@ -5,7 +5,6 @@ The filter is the second wall. The first is that nobody logs such a value; tests
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import MutableMapping
 from typing import Any
@@ -69,44 +68,18 @@ def cut_secrets_from_event(
 
 def logging_config(*, level: str, human: bool) -> dict[str, Any]:
     """Return the dictConfig for both structlog and standard loggers: one handler, one filter, one format."""
-    shared: list[Any] = [
+    first_steps: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    renderer: Any = (
-        structlog.dev.ConsoleRenderer(colors=False)
-        if human
-        else structlog.processors.JSONRenderer(sort_keys=True)
-    )
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
-    formatter: dict[str, Any] = {
-        "()": structlog.stdlib.ProcessorFormatter,
-        "foreign_pre_chain": [*shared, structlog.stdlib.ExtraAdder()],
-        "processors": [
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.format_exc_info,
-            cut_secrets_from_event,
-            renderer,
-        ],
-    }
+    _hand_structlog_to_logging(first_steps)
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"line": formatter},
-        "handlers": {
-            "console": {"class": "logging.StreamHandler", "formatter": "line", "level": logging.DEBUG},
-        },
+        "formatters": {"line": _line_formatter(first_steps, human=human)},
+        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
             # Django's own handlers would print unfiltered lines and mail error pages.
@@ -114,8 +87,36 @@ def logging_config(*, level: str, human: bool) -> dict[str, Any]:
             "django.server": {"handlers": [], "level": level, "propagate": True},
             "celery": {"handlers": [], "level": level, "propagate": True},
             "kombu": {"handlers": [], "level": "WARNING", "propagate": True},
-            # The TUF and HTTP client libraries log URLs with file digests at INFO.
+            # HTTP and TUF libraries log whole addresses at INFO.
             "httpx": {"level": "WARNING"},
             "tuf": {"level": "WARNING"},
         },
+    }
+
+
+def _hand_structlog_to_logging(first_steps: list[Any]) -> None:
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            *first_steps,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+
+
+def _line_formatter(first_steps: list[Any], *, human: bool) -> dict[str, Any]:
+    as_json = structlog.processors.JSONRenderer(sort_keys=True)
+    return {
+        "()": structlog.stdlib.ProcessorFormatter,
+        "foreign_pre_chain": [*first_steps, structlog.stdlib.ExtraAdder()],
+        "processors": [
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,  # before the filter: a traceback quotes values, too
+            cut_secrets_from_event,
+            structlog.dev.ConsoleRenderer(colors=False) if human else as_json,
+        ],
     }

@@ -1,6 +1,7 @@
 """What every test may ask for: real parts as fixtures, and the two switches of the suite.
 
-`--all` adds the tests marked slow. `HX_TEST_DATABASE=postgresql pytest …` runs the same tests on PostgreSQL
+`--all` adds the tests marked slow; `--needs-database` keeps only those that meet the database of the suite.
+`HX_TEST_DATABASE=postgresql pytest …` runs the same tests on PostgreSQL
 with Redis (tests/settings.py starts them).
 """
 
@@ -19,16 +20,32 @@ from tests.stack import KINDS, Stack
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all", action="store_true", help="also run the tests marked slow")
+    parser.addoption(
+        "--needs-database", action="store_true", help="only tests that meet the suite's database"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the slow ones out unless asked for, and say how many."""
-    if config.getoption("--all"):
-        return
-    slow = [item for item in items if item.get_closest_marker("slow")]
-    if slow:
-        config.hook.pytest_deselected(items=slow)
-        items[:] = [item for item in items if not item.get_closest_marker("slow")]
+    """Leave out what the switches say, and keep whole stacks on one worker: two at once starve two cores."""
+    keep: list[pytest.Item] = []
+    leave: list[pytest.Item] = []
+    for item in items:
+        names = set(getattr(item, "fixturenames", ()))
+        if names & {"new_stack", "running_stack"}:
+            item.add_marker(pytest.mark.xdist_group("stack"))
+        slow = item.get_closest_marker("slow") is not None and not config.getoption("--all")
+        elsewhere = config.getoption("--needs-database") and not _meets_the_database(item, names)
+        (leave if slow or elsewhere else keep).append(item)
+    if leave:
+        config.hook.pytest_deselected(items=leave)
+        items[:] = keep
+
+
+def _meets_the_database(item: pytest.Item, fixtures: set[str]) -> bool:
+    """Say whether another database may give another result; a stack brings its own."""
+    if fixtures & {"new_stack", "running_stack"}:
+        return False
+    return item.get_closest_marker("django_db") is not None or bool(fixtures & {"db", "transactional_db"})
 
 
 def lacking(missing: services.Missing) -> NoReturn:
