@@ -20,8 +20,8 @@ from hashsets.releases.models import Release
 def audience_includes(organisation: str) -> Q:
     """Whether the organisation under the path `organisation` may know of the list under `hash_list`.
 
-    The same rule as `HashListQuerySet.visible_to`, said over rows of many organisations at once: what a member may
-    no longer see must not be pushed to it either. A test compares the two over every combination.
+    The same rule as `HashListQuerySet.visible_to`, said over rows of many organisations at once: what a
+    member may no longer see must not be pushed to it either. A test compares the two over every combination.
     """
     named = ListAudience.objects.filter(
         hash_list_id=OuterRef("hash_list_id"), organisation_id=OuterRef(f"{organisation}_id")
@@ -32,7 +32,7 @@ def audience_includes(organisation: str) -> Q:
         | Q(hash_list__organisation_id=F(f"{organisation}_id"))
         | Q(**{f"{organisation}__kind": OrganisationKind.OPERATOR})
         | Q(hash_list__audience=Audience.KINDS, hash_list__audience_kinds__contains=kind)
-        | (Q(hash_list__audience=Audience.NAMED) & Exists(named))
+        | Q(Exists(named), hash_list__audience=Audience.NAMED)
     )
 
 
@@ -116,8 +116,7 @@ class EndpointQuerySet(models.QuerySet["Endpoint"]):
     def deliverable(self) -> EndpointQuerySet:
         """Endpoints that notices may be posted to: proven, not closed, of an active member."""
         return self.filter(
-            Q(state=EndpointState.ACTIVE)
-            | Q(state=EndpointState.PAUSED, paused_reason=PauseReason.FAILING),
+            Q(state=EndpointState.ACTIVE) | Q(state=EndpointState.PAUSED, paused_reason=PauseReason.FAILING),
             organisation__status=OrganisationStatus.ACTIVE,
         )
 
@@ -183,7 +182,8 @@ class EndpointCursorQuerySet(models.QuerySet["EndpointCursor"]):
         )
 
     def owed_urgently(self, now: datetime, *, tries: int) -> EndpointCursorQuerySet:
-        """Owed an urgent release, and either never told of it or due again within its own calendar of `tries`."""
+        """Owed an urgent release, and either never told of it or due again within its own calendar of
+        `tries`."""
         return self.owed().filter(
             Q(urgent_release__lt=F("hash_list__urgent_release"))
             | Q(urgent_tries__lt=tries, urgent_due_at__lte=now),
@@ -213,7 +213,9 @@ class EndpointCursor(models.Model):
             models.UniqueConstraint(fields=["endpoint", "hash_list"], name="endpoint_cursor_once")
         ]
         # Finding work is one probe per list: those of its cursors that are behind.
-        indexes: ClassVar = [models.Index(fields=["hash_list", "notified_release"], name="endpoint_cursor_behind")]
+        indexes: ClassVar = [
+            models.Index(fields=["hash_list", "notified_release"], name="endpoint_cursor_behind")
+        ]
 
     def __str__(self) -> str:
         return f"{self.endpoint_id} at {self.notified_release}"

@@ -1,0 +1,108 @@
+"""The sliding window: posts in flight in one asyncio loop, in a thread of its own.
+
+Sliding, because a batch waits for its slowest: here a finished post makes room at once while slow ones go
+on. The thread that uses a window keeps the database to itself: Django's connections belong to threads, and
+a caller in a Celery thread, in the poller or in a test brings its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Generic, TypeVar
+
+from exchange.push.schedule import Outcome
+from exchange.push.transport import Answer, Post, open_session, post
+from exchange.sharing.addresses import AddressRules
+
+logger = logging.getLogger(__name__)
+
+Key = TypeVar("Key")
+
+_LINGER = 0.03
+
+
+class Window(Generic[Key]):
+    """Use as a context manager; `submit` starts posts, `finished` hands out what has ended since."""
+
+    def __init__(self, *, rules: AddressRules) -> None:
+        self._rules = rules
+        self._ended: queue.SimpleQueue[tuple[Key, Answer]] = queue.SimpleQueue()
+        self._started: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="push-window", daemon=True)
+        self._loop: asyncio.AbstractEventLoop
+        self._stop: asyncio.Event
+        self.in_flight = 0
+
+    def __enter__(self) -> Window[Key]:
+        self._thread.start()
+        if (failure := self._started.get()) is not None:
+            raise failure
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Drops what is still in flight: its rows stay leased until the lease ends, and are then sent
+        again."""
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+    def submit(self, posts: Sequence[tuple[Key, Post]]) -> None:
+        if posts:
+            self.in_flight += len(posts)
+            self._loop.call_soon_threadsafe(self._begin, posts)
+
+    def finished(self, *, wait: float) -> list[tuple[Key, Answer]]:
+        """What has ended, after at most `wait` seconds; lingers a moment so that results are written in
+        bulk."""
+        try:
+            ended = [self._ended.get(timeout=wait)] if self.in_flight else []
+        except queue.Empty:
+            if not self._thread.is_alive():
+                raise RuntimeError("The window's thread has died.") from None
+            return []
+        if ended:
+            time.sleep(_LINGER)
+            while not self._ended.empty():
+                ended.append(self._ended.get())
+        self.in_flight -= len(ended)
+        return ended
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as failure:
+            self._started.put(failure)
+            raise
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        async with open_session(self._rules) as self._session:
+            self._started.put(None)
+            await self._stop.wait()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _begin(self, posts: Sequence[tuple[Key, Post]]) -> None:
+        for key, request in posts:
+            task = self._loop.create_task(self._deliver(key, request))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _deliver(self, key: Key, request: Post) -> None:
+        try:
+            answer = await post(self._session, request)
+        except Exception:
+            # A fault of ours or of a library: this endpoint's try has failed, all the others must go on.
+            logger.exception("A post ended in an unexpected error.")
+            answer = Answer(Outcome.UNREACHABLE, error="The exchange could not send to this endpoint.")
+        self._ended.put((key, answer))
