@@ -1,8 +1,8 @@
 """Whether a list's root belongs to the exchange whose directory a member has pinned.
 
-A member pins one fingerprint, that of the directory's first root. Every list has a TUF root of its own, and all of
-them are signed by the same officers: so the directory's root is enough to tell a list's real root from a root that
-anybody could have made. Pure: bytes in, a refusal or nothing out.
+A member pins one fingerprint, that of the directory's first root. Every list has a TUF root of its own, and
+all of them are signed by the same officers: so the directory's root is enough to tell a list's real root from
+a root that anybody could have made. Pure: bytes in, a refusal or nothing out.
 """
 
 from __future__ import annotations
@@ -51,14 +51,16 @@ def check_list_root(
     """Refuse a list's root that the officers of the pinned directory did not sign.
 
     Give it the *newest* root of both repositories: after the officers were replaced, an old root of a list is
-    signed by people who no longer count, while its newest is signed by the current ones. Give `list_id` to refuse
-    the genuine root of another list already here; without it that is noticed when the first target is asked for.
+    signed by people who no longer count, while its newest is signed by the current ones. Give `list_id` to
+    refuse the genuine root of another list already here; without it that is noticed when the first target is
+    asked for.
 
     Errors: Corrupt `root.malformed`, `root.not_anchored`, `root.other_list`.
     """
     directory, listed = _root(directory_root_bytes), _root(list_root_bytes)
     for delegator in (directory.signed, listed.signed):
-        # By the officers of the directory, and by its own rule too: otherwise a client could not start from it.
+        # By the officers of the directory, and by its own rule too: otherwise a client could not start from
+        # it.
         try:
             delegator.verify_delegate(Root.type, listed.signed_bytes, listed.signatures)
         except (RepositoryError, ValueError) as error:

@@ -87,7 +87,9 @@ class AwaitedFile(models.Model):
     """A root or targets file that waits for the officers. It becomes a SignedFile when enough have signed."""
 
     repository = models.ForeignKey(Repository, on_delete=models.PROTECT, related_name="awaited_files")
-    role = models.CharField(max_length=16, choices=[(r.value, r.label) for r in (RoleName.ROOT, RoleName.TARGETS)])
+    role = models.CharField(
+        max_length=16, choices=[(r.value, r.label) for r in (RoleName.ROOT, RoleName.TARGETS)]
+    )
     version = models.PositiveIntegerField()
     signed_part = models.BinaryField(help_text="canonical bytes: what the officers sign")
     signatures = models.JSONField(default=dict, help_text="{key id: hex signature}, valid ones only")
@@ -126,8 +128,8 @@ class PrivateKey(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            # One online key per repository, never shared: a mirror could otherwise replay one list's timestamp as
-            # another's, and the member would then refuse the honest server.
+            # One online key per repository, never shared: a mirror could otherwise replay one list's
+            # timestamp as another's, and the member would then refuse the honest server.
             models.CheckConstraint(
                 condition=models.Q(purpose=PrivateKeyPurpose.ONLINE, repository__isnull=False)
                 | (~models.Q(purpose=PrivateKeyPurpose.ONLINE) & models.Q(repository__isnull=True)),

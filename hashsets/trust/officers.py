@@ -1,0 +1,220 @@
+"""The officers' part: roots and top-level targets wait here until enough officers have signed, then take
+effect.
+
+In production officers sign offline and several may do so at different times: valid signatures are collected
+on the waiting row. In the demo one sealed key stands in for them and signs at once; such roots say so in a
+signed field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.conf import settings
+from securesystemslib.signer import Key
+from tuf.api.metadata import Root, Targets
+
+from accounts.errors import Conflict
+from hashsets.core.anchor import DEMO_OFFICERS, OFFICERS_FIELD
+from hashsets.trust import lifetimes, metadata, private_keys, signed_files
+from hashsets.trust.metadata import OfficerSet
+from hashsets.trust.models import (
+    DIRECTORY,
+    AwaitedFile,
+    PrivateKeyPurpose,
+    Repository,
+    RoleName,
+    SignedFile,
+)
+from hashsets.trust.online import sign_online
+
+
+def officers_in_force() -> OfficerSet:
+    """The officers that the directory's root names; before the first ceremony, those who are to sign it.
+
+    Errors: Conflict `ceremony.not_initialised`.
+    """
+    signed = signed_files.newest(DIRECTORY, RoleName.ROOT)
+    if signed is not None:
+        return officers_of(metadata.read(bytes(signed.content), Root).signed)
+    awaited = AwaitedFile.objects.filter(repository_id=DIRECTORY, role=RoleName.ROOT).first()
+    if awaited is not None:
+        return officers_of(metadata.read_part(bytes(awaited.signed_part), Root))
+    raise Conflict(
+        "This exchange has no officers yet, so no list can be opened.",
+        code="ceremony.not_initialised",
+        advice="Run manage.py ceremony init with the officers' public keys.",
+    )
+
+
+def officers_of(root: Root) -> OfficerSet:
+    role = root.roles["root"]
+    return OfficerSet(
+        keys=tuple(root.keys[keyid] for keyid in role.keyids),
+        threshold=role.threshold,
+        demo=root.unrecognized_fields.get(OFFICERS_FIELD) == DEMO_OFFICERS,
+    )
+
+
+def demo_officers(now: datetime) -> OfficerSet:
+    """A local 1-of-1 in place of real officers. Errors: NotAllowed `officer.demo_only` outside the demo."""
+    key = private_keys.public_half(PrivateKeyPurpose.OFFICER) or private_keys.create_key(
+        PrivateKeyPurpose.OFFICER, now=now
+    )
+    return OfficerSet((key,), 1, demo=True)
+
+
+def await_root(row: Repository, *, officers: OfficerSet, online: Key, now: datetime) -> None:
+    """Put the next root before the officers, in place of one that still waits.
+
+    Root versions must not skip (clients walk them one by one), so an unsigned one is replaced under its
+    number.
+    """
+    version = row.root_version + 1
+    part = metadata.root_part(
+        row.id,
+        version=version,
+        expires=lifetimes.expiry(now, lifetimes.ROOT),
+        officers=officers,
+        online=online,
+    )
+    _await(row, RoleName.ROOT, version, metadata.signed_bytes(part), now=now)
+
+
+def await_targets(row: Repository, part: Targets, *, now: datetime) -> None:
+    """Put the next top-level targets before the officers; its version is drawn here and never given out
+    again.
+    """
+    row.targets_version += 1
+    row.save(update_fields=["targets_version"])
+    part.version = row.targets_version
+    part.expires = lifetimes.expiry(now, lifetimes.TARGETS)
+    _await(row, RoleName.TARGETS, part.version, metadata.signed_bytes(part), now=now)
+
+
+def _await(row: Repository, role: RoleName, version: int, part: bytes, *, now: datetime) -> None:
+    AwaitedFile.objects.update_or_create(
+        repository=row,
+        role=role,
+        defaults={"version": version, "signed_part": part, "signatures": {}, "created_at": now},
+    )
+
+
+def sign_in_demo(row: Repository, *, now: datetime) -> bool:
+    """Let the demo's officer sign what waits, and install it. Does nothing where real officers are in
+    force.
+    """
+    if not settings.HX_DEMO or not officers_in_force().demo:
+        return False
+    for awaited in AwaitedFile.objects.filter(repository=row):
+        payload = bytes(awaited.signed_part)
+        for key in officers_in_force().keys:
+            signature = private_keys.sign_as(key.keyid, PrivateKeyPurpose.OFFICER, payload)
+            add_signatures(awaited, {key.keyid: signature})
+    return install(row, now=now)
+
+
+def add_signatures(awaited: AwaitedFile, signatures: Mapping[str, str]) -> frozenset[str]:
+    """Keep the valid ones of `signatures` (hex by key id) and return whose they are."""
+    accepted: set[str] = set()
+    for delegator in _delegators(awaited):
+        accepted |= metadata.valid_signers(delegator, awaited.role, bytes(awaited.signed_part), signatures)
+    if accepted:
+        awaited.signatures = awaited.signatures | {keyid: signatures[keyid] for keyid in accepted}
+        awaited.save(update_fields=["signatures"])
+    return frozenset(accepted)
+
+
+def missing_signatures(awaited: AwaitedFile) -> int:
+    """How many signatures are still needed, at least."""
+    payload = bytes(awaited.signed_part)
+    return max(
+        delegator.get_delegated_role(awaited.role).threshold
+        - len(metadata.valid_signers(delegator, awaited.role, payload, awaited.signatures))
+        for delegator in _delegators(awaited)
+    )
+
+
+def install(row: Repository, *, now: datetime) -> bool:
+    """Put waiting files into force where enough officers have signed. Call it under the repository's lock.
+
+    (1) Targets before root: when the officers change, targets are signed by the old and the new ones, so that
+    a client is served at every moment, whichever root it has. (2) The very first root and targets only
+    together. (3) Then the online key signs, and the repository is complete. Returns whether anything took
+    effect.
+    """
+    waiting = {file.role: file for file in AwaitedFile.objects.filter(repository=row)}
+    root, targets = waiting.get(RoleName.ROOT), waiting.get(RoleName.TARGETS)
+    ready_targets = targets is not None and missing_signatures(targets) == 0
+    ready_root = root is not None and missing_signatures(root) == 0
+    first = row.root_version == 0
+    if first and not (ready_root and ready_targets):
+        return False
+    changed = False
+    if targets is not None and ready_targets:
+        _put_into_force(row, targets, now=now)
+        changed = True
+    if root is not None and ready_root and _targets_fit(row, root):
+        _put_into_force(row, root, now=now)
+        row.root_version = root.version
+        row.save(update_fields=["root_version"])
+        changed = True
+    if changed:
+        sign_online(row, list_bytes=None, now=now)
+        row.refresh_from_db()
+    return changed
+
+
+def request_renewals(row: Repository, *, now: datetime) -> None:
+    """Put root and targets before the officers when they expire soon. Call it under the repository's lock."""
+    soon = now + lifetimes.RENEW_WITHIN
+    waiting = set(AwaitedFile.objects.filter(repository=row).values_list("role", flat=True))
+    root, targets = (
+        signed_files.newest(row.id, RoleName.ROOT),
+        signed_files.newest(row.id, RoleName.TARGETS),
+    )
+    if root is not None and RoleName.ROOT not in waiting:
+        signed = metadata.read(bytes(root.content), Root).signed
+        if signed.expires < soon:
+            await_root(row, officers=officers_of(signed), online=online_key_of(signed), now=now)
+    if targets is not None and RoleName.TARGETS not in waiting:
+        part = metadata.read(bytes(targets.content), Targets).signed
+        if part.expires < soon:
+            await_targets(row, part, now=now)
+
+
+def online_key_of(root: Root) -> Key:
+    return root.keys[root.roles["timestamp"].keyids[0]]
+
+
+def _put_into_force(row: Repository, awaited: AwaitedFile, *, now: datetime) -> None:
+    content = metadata.assemble(bytes(awaited.signed_part), awaited.signatures)
+    signed_files.keep(row, RoleName(awaited.role), awaited.version, content, now=now)
+    awaited.delete()
+
+
+def _delegators(awaited: AwaitedFile) -> list[Root]:
+    """The roots whose rule the file must satisfy: the one in force, and the one that waits beside it."""
+    found: list[Root] = []
+    signed = signed_files.newest(awaited.repository_id, RoleName.ROOT)
+    if signed is not None:
+        found.append(metadata.read(bytes(signed.content), Root).signed)
+    waiting = AwaitedFile.objects.filter(repository_id=awaited.repository_id, role=RoleName.ROOT).first()
+    if waiting is not None:
+        found.append(metadata.read_part(bytes(waiting.signed_part), Root))
+    return found
+
+
+def _targets_fit(row: Repository, root: AwaitedFile) -> bool:
+    """Whether the newest targets also satisfy the root that is about to take effect."""
+    newest: SignedFile | None = signed_files.newest(row.id, RoleName.TARGETS)
+    if newest is None:
+        return False
+    targets = metadata.read(bytes(newest.content), Targets)
+    return metadata.meets(
+        metadata.read_part(bytes(root.signed_part), Root),
+        RoleName.TARGETS.value,
+        targets.signed_bytes,
+        metadata.signatures_of(targets),
+    )
