@@ -53,7 +53,7 @@ def _members(
     for name, value in facts.items():
         if not _NAME.fullmatch(name) or _LOOKS_LIKE_A_HASH.search(name):
             raise ValueError(
-                f"A fact under '{path}' has a name that is not lower case, digits and '_', '.', '-'."
+                f"An audit fact under '{path}' has a name beyond lower case, digits, '_', '.', '-'."
             )
         named_digest = may_be_digest or _DIGEST_NAME.fullmatch(name) is not None
         plain[name] = _value(value, f"{path}{name}", may_be_digest=named_digest, depth=depth + 1)
