@@ -1,0 +1,90 @@
+"""People at their browsers and engineers at their terminals: real pages, real forms, real `hashx`."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urljoin
+
+import httpx
+
+_TOKEN: Final = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
+
+
+class Unexpected(Exception):
+    """The exchange answered otherwise than the story expects; the message says what came."""
+
+
+class Person:
+    """Somebody signed in through the sign-in page; every act is a form of a page, with its CSRF token."""
+
+    def __init__(self, base_url: str, *, email: str, password: str) -> None:
+        self._base = base_url
+        self._http = httpx.Client(base_url=base_url, follow_redirects=True, timeout=30)
+        self._submit("/sign-in", "/sign-in", {"email": email, "password": password})
+        if not any("session" in cookie.name for cookie in self._http.cookies.jar):
+            raise Unexpected(f"{email} could not sign in")
+
+    def press(self, page: str, action: str, **fields: str) -> None:
+        """Open `page` and send its form that goes to `action`."""
+        self._submit(page, action, fields)
+
+    def get(self, page: str) -> str:
+        """The text of a page."""
+        answer = self._http.get(page)
+        if answer.status_code != 200:
+            raise Unexpected(f"GET {page} answered {answer.status_code}")
+        return answer.text
+
+    def _submit(self, page: str, action: str, fields: dict[str, str]) -> None:
+        token = _TOKEN.search(self.get(page))
+        if token is None:
+            raise Unexpected(f"{page} has no form for this person")
+        answer = self._http.post(
+            action,
+            data={**fields, "csrfmiddlewaretoken": token.group(1)},
+            headers={"Referer": urljoin(self._base, page)},
+        )
+        if answer.status_code != 200:
+            raise Unexpected(f"POST {action} answered {answer.status_code}")
+
+
+class Machine:
+    """An engineer's machine with `hashx` set up for one exchange."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        home.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def lists(self) -> Path:
+        """Where this machine keeps its lists."""
+        return self.home / "lists"
+
+    def argv(self, *arguments: str) -> list[str]:
+        """The command line of `hashx` with these arguments."""
+        return [sys.executable, "-m", "exchange.client.cli", *arguments]
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {**os.environ, "HASHX_HOME": str(self.home)}
+
+    def hashx(self, *arguments: str, timeout: float = 120) -> dict[str, Any]:
+        """Run `hashx --json`; raises Unexpected with what it said when it does not end well."""
+        done = subprocess.run(
+            self.argv(*arguments, "--json"),
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise Unexpected(f"hashx {arguments[0]} ended with {done.returncode}: {done.stdout}{done.stderr}")
+        told = json.loads(done.stdout)
+        return told if isinstance(told, dict) else {"items": told}
