@@ -41,7 +41,7 @@ def key_in(request: HttpRequest) -> str | None:
     Errors: Unauthenticated `authorization.malformed`. Basic carries the key as its password: the clients of
     some dialects can send nothing else.
     """
-    header = request.META.get("HTTP_AUTHORIZATION")
+    header: str | None = request.META.get("HTTP_AUTHORIZATION")
     if not header:
         return None
     scheme, _, value = header.partition(" ")

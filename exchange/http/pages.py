@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from django.core import signing
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Field, Model, Q, QuerySet
 from django.http import HttpRequest
 
 from accounts.errors import Invalid
@@ -83,7 +83,10 @@ def _read(cursor: str, scope: str, model: type[Model], key: str) -> tuple[Any, A
         told, value, pk = signing.loads(cursor, salt=SALT)
         if told != scope:
             raise refusal
-        return model._meta.get_field(key).to_python(value), model._meta.pk.to_python(pk)
+        field = model._meta.get_field(key)
+        if not isinstance(field, Field):
+            raise refusal
+        return field.to_python(value), model._meta.pk.to_python(pk)
     except Invalid:
         raise
     except (signing.BadSignature, ValueError, TypeError):

@@ -46,7 +46,7 @@ class Door(APIView):
     """Base of every API view: checks the declared need, then hands over to the view's method."""
 
     needs: ClassVar[Mapping[str, Need]] = {}
-    permission_classes: ClassVar[Any] = []  # `needs` decides, in `initial`
+    permission_classes = ()  # `needs` decides, in `initial`
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

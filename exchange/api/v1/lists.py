@@ -27,11 +27,9 @@ from hashsets.releases.models import Release
 def visible_lists(actor: Actor | None) -> QuerySet[HashList]:
     """Lists that `actor` may see, each with what the catalogue shows about it, in one query."""
     newest = Release.objects.filter(hash_list=OuterRef("pk"), number=OuterRef("latest_release"))
-    mine = Subscription.objects.filter(
-        hash_list=OuterRef("pk"),
-        ended_at__isnull=True,
-        organisation_id=actor.organisation_id if actor else None,
-    )
+    current = Subscription.objects.filter(hash_list=OuterRef("pk"), ended_at__isnull=True)
+    asking = actor.organisation_id if actor else None
+    mine = current.filter(organisation_id=asking) if asking else current.none()
     return (
         HashList.objects.visible_to(actor)
         .select_related("organisation")

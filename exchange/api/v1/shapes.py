@@ -122,7 +122,7 @@ class SubmissionOut(serializers.Serializer[Any]):
     decision_reason = serializers.CharField()
 
     def get_counts(self, row: Any) -> dict[str, int]:
-        return {name: getattr(row, name) for name in CountsOut().fields}
+        return dict(CountsOut(row).data)
 
     def get_refused(self, row: Any) -> dict[str, str] | None:
         return {"code": row.refused_code, "message": row.refused_message} if row.refused_code else None
@@ -262,7 +262,7 @@ class ActorOut(serializers.Serializer[Any]):
     organisation = serializers.CharField()
     organisation_kind = serializers.CharField()
     kind = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # hides the framework's own
     permissions = serializers.ListField(child=serializers.CharField())
 
 

@@ -23,6 +23,7 @@ from exchange.api.v1.shapes import (
 )
 from exchange.http.pages import page_of
 from exchange.http.permissions import Door, need
+from exchange.push.challenge import verify_endpoint
 from exchange.push.models import Attempt
 from exchange.sharing import endpoints
 from exchange.sharing.models import Endpoint, Subscription
@@ -94,7 +95,7 @@ class VerifyEndpoint(Door):
         request=None, responses=EndpointOut, summary="Prove that the endpoint is yours (challenge)"
     )
     def post(self, request: Request, endpoint_id: uuid.UUID) -> Response:
-        endpoint = endpoints.verify_endpoint(endpoint_id, actor=self.actor, now=timezone.now())
+        endpoint = verify_endpoint(endpoint_id, actor=self.actor, now=timezone.now())
         wake_push()
         return Response(EndpointOut(endpoint).data)
 

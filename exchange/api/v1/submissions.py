@@ -50,7 +50,7 @@ class RawUpload(BaseParser):
 
 class ListSubmissions(Door):
     needs: ClassVar = {"GET": need(Permission.LIST_VIEW), "POST": need(Permission.SUBMISSION_CREATE)}
-    parser_classes: ClassVar[Any] = [RawUpload]
+    parser_classes = (RawUpload,)
 
     @extend_schema(responses=SubmissionOut(many=True), summary="Submissions to a list of your organisation")
     def get(self, request: Request, list_id: str) -> Response:
@@ -83,7 +83,7 @@ class ListSubmissions(Door):
             raise Invalid("urgent is true or false.", code="submission.urgent", field="urgent")
         submission = receive_submission(
             hash_list,
-            request._request,  # type: ignore[arg-type]  # a Django request reads like a file
+            request._request,  # a Django request reads like a file
             mode=mode,
             urgent=YES_NO[urgent],
             note=request.query_params.get("note", ""),
