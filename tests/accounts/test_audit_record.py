@@ -139,7 +139,7 @@ def test_it_refuses_facts_that_no_event_may_hold(facts: dict[str, Any]) -> None:
 
 def test_digests_of_files_and_ids_of_keys_are_facts() -> None:
     identifier = uuid4()
-    facts = {
+    facts: dict[str, Any] = {
         "manifest_sha256": SHA256,
         "file_digest": SHA256,
         "keyid": SHA256,

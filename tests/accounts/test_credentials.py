@@ -204,7 +204,7 @@ def test_only_its_organisation_and_the_exchange_revoke_a_key() -> None:
         assert refusal.value.code == "credential.not_found"
     with pytest.raises(NotAllowed):
         revoke_credential(issued.credential.id, actor=lumen.viewer.actor, now=cast.NOW)
-    assert actor_for_key(issued.key, now=cast.NOW)
+    assert actor_for_key(issued.key, now=cast.NOW).credential_id == issued.credential.id
     revoke_credential(issued.credential.id, actor=operator.admin.actor, now=cast.NOW)
     assert refused(issued.key) == "credential.revoked"
 
@@ -213,7 +213,8 @@ def test_only_its_organisation_and_the_exchange_revoke_a_key() -> None:
 def test_a_key_dies_at_the_very_second_of_its_expiry() -> None:
     lumen = cast.lumen()
     issued = issue(lumen, lumen.integrator, expires_at=LATER)
-    assert actor_for_key(issued.key, now=LATER - timedelta(microseconds=1))
+    last_moment = LATER - timedelta(microseconds=1)
+    assert actor_for_key(issued.key, now=last_moment).credential_id == issued.credential.id
     with pytest.raises(Unauthenticated) as refusal:
         actor_for_key(issued.key, now=LATER)
     assert refusal.value.code == "credential.expired"

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user
 from django.db import transaction
+from django.http import HttpRequest
 from django.test import Client
 
 from accounts.audit.actions import Action
@@ -47,9 +49,6 @@ def signed_in(user: User) -> Client:
 
 
 def is_signed_in(client: Client) -> bool:
-    from django.contrib.auth import get_user
-    from django.http import HttpRequest
-
     request = HttpRequest()
     request.session = client.session
     return bool(get_user(request).is_authenticated)

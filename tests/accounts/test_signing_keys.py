@@ -10,7 +10,8 @@ from uuid import UUID
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from securesystemslib.signer import CryptoSigner, SSlibKey
+from securesystemslib.signer._crypto_signer import CryptoSigner
+from securesystemslib.signer._key import SSlibKey
 
 from accounts.audit.actions import Action
 from accounts.audit.models import AuditEvent
@@ -155,7 +156,7 @@ def p384() -> dict[str, str]:
         ({"name": " "}, "text.missing"),
     ],
 )
-def test_it_refuses_a_key_that_clients_could_not_use(changes: dict[str, str], code: str) -> None:
+def test_it_refuses_a_key_that_clients_could_not_use(changes: dict[str, Any], code: str) -> None:
     harbor = cast.harbor()
     with pytest.raises(Invalid) as refusal:
         register(harbor, **changes)
