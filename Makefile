@@ -7,7 +7,6 @@ BIN := $(VENV)/bin
 ARGS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := deploy/lock
-export PYTHONDONTWRITEBYTECODE ?=
 
 .PHONY: help demo test faults bench lint format lock clean
 .DEFAULT_GOAL := help

@@ -230,6 +230,8 @@ HX_QUEUES = ("data", "push", "push-urgent")
 
 # Data plane
 BLOB_URL: str = env.str("BLOB_URL", str(HX_VAR / "blobs"))
+HX_S3_ENDPOINT: str = env.str("HX_S3_ENDPOINT", "")  # for s3:// elsewhere than AWS
+HX_BLOB_CACHE_BYTES: int = env.int("HX_BLOB_CACHE_BYTES", 20 * 1024**3)
 FILE_UPLOAD_TEMP_DIR = str(HX_VAR / "uploads")
 Path(FILE_UPLOAD_TEMP_DIR).mkdir(parents=True, exist_ok=True)
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
@@ -240,6 +242,11 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
 HX_LOOPBACK_ENDPOINTS: bool = env.bool("HX_LOOPBACK_ENDPOINTS", HX_DEMO)
 HX_ENDPOINT_PORTS: list[int] = env.list("HX_ENDPOINT_PORTS", [443, 8443], subcast=int)
 
+# Watching it
+HX_AUDIT_HEADS: Path = Path(env.str("HX_AUDIT_HEADS", str(HX_VAR / "audit-heads")))
+HX_METRICS_TOKEN: str = env.str("HX_METRICS_TOKEN", "")  # without one, /metrics answers to loopback only
+HX_SECURITY_CONTACT: str = env.str("HX_SECURITY_CONTACT", f"mailto:security@{_PUBLIC.hostname}")
+
 # API
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -248,7 +255,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["exchange.http.bodies.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "exchange.http.problems.problem_response",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",

@@ -28,7 +28,7 @@ _PYTEST_NOTHING_COLLECTED = 5
 LINT: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("ruff check", ("ruff", "check", ".")),
     ("ruff format", ("ruff", "format", "--check", ".")),
-    ("import contracts", ("lint-imports", "--no-timing")),
+    ("import contracts", ("lint-imports", "--no-logo")),
     ("mypy --strict", ("mypy",)),
 )
 

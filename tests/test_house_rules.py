@@ -203,6 +203,28 @@ def test_celery_finds_every_room_with_tasks() -> None:
         assert any(name.startswith(f"{room}.tasks.") for name in app.tasks), f"{room}.tasks registers no task"
 
 
+def test_every_wake_up_names_a_task_and_a_queue_that_exist() -> None:
+    """A nudge with a mistyped name would be lost in silence: the poller would hide the mistake."""
+    from django.conf import settings
+
+    from exchange.celery import app
+
+    app.loader.import_default_modules()
+    named = set()
+    for path in sources("exchange"):
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "nudge":
+                name, queue = node.args[0], {word.arg: word.value for word in node.keywords}.get("queue")
+                assert isinstance(name, ast.Constant), (
+                    f"{name_of(path)}:{node.lineno}: the name must be literal"
+                )
+                named.add(name.value)
+                if isinstance(queue, ast.Constant):
+                    assert queue.value in settings.HX_QUEUES, f"{name_of(path)}:{node.lineno}"
+    assert named
+    assert named <= set(app.tasks)
+
+
 def test_time_is_a_parameter_below_the_doors() -> None:
     """The pure rooms never look at a clock: `now` is handed in."""
     pure = [path for path in sources("hashsets") if "core" in path.parts]
