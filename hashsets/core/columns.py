@@ -10,12 +10,25 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+
+from hashsets.core.arrays import (
+    ArrowArray,
+    Indices,
+    mask_array,
+    mask_of,
+    numbers_array,
+    numbers_of,
+    offsets_of,
+    one_chunk,
+    positions,
+    valid_of,
+)
 
 __all__ = [
     "MAX_LABELS",
@@ -29,8 +42,6 @@ __all__ = [
     "state_schema",
 ]
 
-ArrowArray: TypeAlias = "pa.Array[Any]"
-Indices: TypeAlias = "NDArray[np.intp] | NDArray[np.int64] | NDArray[np.bool_]"
 
 NO_QUALITY: Final = 255  # in `Rows.quality` and in Merkle leaves: the publisher gave no quality
 MAX_QUALITY: Final = 100
@@ -134,18 +145,18 @@ class Rows:
     @classmethod
     def from_arrow(cls, table: pa.Table | pa.RecordBatch) -> Rows:
         """From a snapshot's or a delta's columns; without copying where Arrow holds one chunk and no nulls."""
-        columns = {name: _one_chunk(table.column(name)) for name in table.schema.names}
+        columns = {name: one_chunk(table.column(name)) for name in table.schema.names}
         op = columns.get("op")
         return cls(
             hash=_hash_matrix(columns["hash"]),
-            item=_numbers(columns["item"], np.int64),
-            classification=_numbers(columns["classification"], np.uint8),
-            added=_numbers(columns["added"], np.uint32),
-            changed=_numbers(columns["changed"], np.uint32),
-            quality=_numbers(columns["quality"], np.uint8, NO_QUALITY),
+            item=numbers_of(columns["item"]),
+            classification=numbers_of(columns["classification"]),
+            added=numbers_of(columns["added"]),
+            changed=numbers_of(columns["changed"]),
+            quality=numbers_of(columns["quality"], NO_QUALITY),
             labels=_labels_or_none(columns["labels"]),
             source_ref=_text_or_none(columns["source_ref"]),
-            op=None if op is None else _numbers(op, np.uint8),
+            op=None if op is None else numbers_of(op),
         )
 
     @classmethod
@@ -176,7 +187,7 @@ class Rows:
     def take(self, indices: Indices) -> Rows:
         """The rows at `indices`, or where a mask is True."""
         where = np.flatnonzero(indices) if indices.dtype == np.bool_ else indices
-        arrow = None if self.labels is None and self.source_ref is None else _positions(where)
+        arrow = None if self.labels is None and self.source_ref is None else positions(where)
         return Rows(
             hash=self.hash[where],
             item=self.item[where],
@@ -242,15 +253,10 @@ class Rows:
 
 def hash_array(raw: NDArray[np.uint8]) -> ArrowArray:
     """uint8[n, width] as a fixed-width binary column."""
-    buffer = pa.py_buffer(np.ascontiguousarray(raw))
-    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(raw.shape[1]), len(raw), [None, buffer])
-
-
-def numbers_array(values: NDArray[Any], null: NDArray[np.bool_] | None = None) -> ArrowArray:
-    """A number column, null where `null` is True. (`pa.array` imports pandas when it is there: 1.6 s of CPU.)"""
-    kind: Any = pa.from_numpy_dtype(values.dtype)
-    valid = None if null is None or not null.any() else _bitmap(~null)
-    return pa.Array.from_buffers(kind, len(values), [valid, pa.py_buffer(np.ascontiguousarray(values))])
+    octets: Any = np.ascontiguousarray(raw)
+    return pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(raw.shape[1]), len(raw), [None, pa.py_buffer(octets)]
+    )
 
 
 def no_labels(n: int) -> ArrowArray:
@@ -270,9 +276,9 @@ def labels_array(offsets: NDArray[np.int32], values: NDArray[np.uint16]) -> Arro
 
 def label_bytes(labels: ArrowArray) -> ArrowArray:
     """Each row's labels as binary, little-endian uint16: comparable and hashable a column at a time."""
-    offsets = labels.offsets.to_numpy() * 2
-    values = labels.values.to_numpy().astype("<u2", copy=False)
-    buffers = [None, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(values)]
+    offsets: Any = offsets_of(labels) * np.int32(2)
+    values: Any = np.ascontiguousarray(numbers_of(labels.values).astype("<u2", copy=False))
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(values)]
     return pa.BinaryArray.from_buffers(pa.binary(), len(labels), buffers)
 
 
@@ -286,33 +292,26 @@ def same_facts(
         if name in ("classification", "quality"):
             same &= ours[at] == theirs[other_at]
         elif ours is not None or theirs is not None:
-            same &= _equal_text(_comparable(ours, len(one), at), _comparable(theirs, len(other), other_at))
+            empty = no_labels if name == "labels" else no_text
+            same &= _equal_text(
+                _comparable(ours, len(one), at, empty), _comparable(theirs, len(other), other_at, empty)
+            )
     return same
 
 
-def _comparable(column: ArrowArray | None, n: int, at: Indices) -> ArrowArray:
-    """The rows `at` of labels or text as binary; "" stands for null, which no row holds otherwise."""
+def _comparable(
+    column: ArrowArray | None, n: int, at: Indices, empty: Callable[[int], ArrowArray]
+) -> ArrowArray:
+    """The rows `at` of labels or text as binary, null for no text."""
     if column is None:
-        column = no_text(n)
+        column = empty(n)
     octets = label_bytes(column) if hasattr(column, "values") else column.cast(pa.binary())
-    return pc.fill_null(octets.take(_positions(at)), b"")
+    return octets.take(positions(at))
 
 
 def _equal_text(one: ArrowArray, other: ArrowArray) -> NDArray[np.bool_]:
-    return pc.equal(one, other).to_numpy(zero_copy_only=False)
-
-
-def _positions(indices: Indices) -> ArrowArray:
-    where = np.flatnonzero(indices) if indices.dtype == np.bool_ else indices
-    return numbers_array(where.astype(np.int64, copy=False))
-
-
-def _one_chunk(column: Any) -> ArrowArray:
-    if not isinstance(column, pa.ChunkedArray):
-        return column  # type: ignore[no-any-return]
-    if column.num_chunks == 1:
-        return column.chunk(0)
-    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.nulls(0, column.type)
+    equal = mask_of(pc.equal(one, other))
+    return equal if not (one.null_count or other.null_count) else equal | ~(valid_of(one) | valid_of(other))
 
 
 def _hash_matrix(column: ArrowArray) -> NDArray[np.uint8]:
@@ -324,20 +323,12 @@ def _hash_matrix(column: ArrowArray) -> NDArray[np.uint8]:
     return np.frombuffer(buffer, np.uint8, n * width, start).reshape(n, width)
 
 
-def _numbers(column: ArrowArray, dtype: Any, null: int = 0) -> Any:
-    if column.null_count == len(column):
-        return np.full(len(column), null, dtype)
-    if column.null_count:
-        column = pc.fill_null(column, pa.scalar(null, column.type))
-    return column.to_numpy(zero_copy_only=True)
-
-
 def _labels_or_none(column: Any) -> ArrowArray | None:
-    offsets = column.offsets
-    if len(column) == 0 or offsets[0].as_py() == offsets[-1].as_py():
+    offsets = offsets_of(column)
+    if offsets[0] == offsets[-1]:
         return None
     # Null rows have no extent; without their bitmap all code downstream knows one kind of "no labels".
-    return pa.ListArray.from_arrays(offsets, column.values, type=_label_list())
+    return pa.ListArray.from_arrays(numbers_array(offsets), column.values, type=_label_list())
 
 
 def _text_or_none(column: ArrowArray) -> ArrowArray | None:
@@ -358,10 +349,5 @@ def _label_column(labels: ArrowArray | int, gone: NDArray[np.bool_] | None) -> A
         return column
     lists: Any = column
     # Sliced offsets take no mask in pyarrow; seen through numpy they are no slice.
-    offsets = numbers_array(lists.offsets.to_numpy())
-    mask = pa.Array.from_buffers(pa.bool_(), len(gone), [None, _bitmap(gone)])
-    return pa.ListArray.from_arrays(offsets, lists.values, type=_label_list(), mask=mask)
-
-
-def _bitmap(mask: NDArray[np.bool_]) -> pa.Buffer:
-    return pa.py_buffer(np.packbits(mask, bitorder="little"))
+    offsets = numbers_array(offsets_of(lists))
+    return pa.ListArray.from_arrays(offsets, lists.values, type=_label_list(), mask=mask_array(gone))

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accounts.errors import Invalid
-from hashsets.core.columns import METADATA, Indices, Rows, same_facts
+from hashsets.core.arrays import Indices
+from hashsets.core.columns import METADATA, Rows, same_facts
 from hashsets.core.hashtypes import HashType
 from hashsets.core.keys import order, same_key_as_before
 from hashsets.core.reasons import Problems

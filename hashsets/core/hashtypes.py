@@ -13,7 +13,7 @@ from base64 import b32decode, b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -21,11 +21,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from accounts.errors import Invalid, Unsupported
-from hashsets.core.columns import numbers_array
+from hashsets.core.arrays import ArrowArray, Column, numbers_array, offsets_of, valid_of
 
 __all__ = ["HASH_TYPES", "Decoded", "Encoding", "HashType", "hash_type"]
-
-Column: TypeAlias = "pa.Array[Any] | pa.ChunkedArray[Any]"
 
 WHITE_SPACE: Final = " \t\r\n"  # trimmed around a value; inside one it is refused
 BLOCK_ROWS: Final = 4096
@@ -108,9 +106,7 @@ class HashType:
         return Decoded(raw, ok)
 
 
-def _decode_chunk(
-    kind: HashType, chunk: pa.Array[Any], raw: NDArray[np.uint8], ok: NDArray[np.bool_]
-) -> None:
+def _decode_chunk(kind: HashType, chunk: ArrowArray, raw: NDArray[np.uint8], ok: NDArray[np.bool_]) -> None:
     if not (pa.types.is_string(chunk.type) or pa.types.is_large_string(chunk.type)):
         chunk = chunk.cast(pa.large_string())
     lengths = _lengths(chunk)
@@ -128,7 +124,7 @@ def _decode_chunk(
 
 
 def _decode_fitting(
-    chunk: pa.Array[Any],
+    chunk: ArrowArray,
     rows: NDArray[np.intp],
     raw: NDArray[np.uint8],
     ok: NDArray[np.bool_],
@@ -141,15 +137,13 @@ def _decode_fitting(
     raw[where], ok[where] = some_raw, some_ok
 
 
-def _decode_hex(chunk: pa.Array[Any], raw: NDArray[np.uint8], ok: NDArray[np.bool_]) -> None:
+def _decode_hex(chunk: ArrowArray, raw: NDArray[np.uint8], ok: NDArray[np.bool_]) -> None:
     """Rows that all have the right number of characters."""
     n, width = raw.shape
-    _, offsets, text = chunk.buffers()
-    if not n or offsets is None or text is None:
+    if not n:
         return
-    kind = np.int64 if pa.types.is_large_string(chunk.type) else np.int32
-    first = int(np.frombuffer(offsets, kind, chunk.offset + 1)[-1])
-    digits = memoryview(text)[first : first + n * 2 * width]
+    first = int(offsets_of(chunk)[0])
+    digits = memoryview(chunk.buffers()[2])[first : first + n * 2 * width]
     try:
         raw[:] = np.frombuffer(binascii.unhexlify(digits), np.uint8).reshape(n, width)
         ok[:] = True
@@ -173,7 +167,7 @@ def _decode_block(digits: memoryview, raw: NDArray[np.uint8], ok: NDArray[np.boo
 def _decode_each(
     kind: HashType,
     rows: NDArray[np.intp],
-    values: pa.Array[Any],
+    values: ArrowArray,
     raw: NDArray[np.uint8],
     ok: NDArray[np.bool_],
 ) -> None:
@@ -192,10 +186,10 @@ def _decode_each(
                 break
 
 
-def _lengths(chunk: pa.Array[Any]) -> NDArray[np.int64]:
+def _lengths(chunk: ArrowArray) -> NDArray[np.int64]:
     """Bytes per cell; -1 for null."""
-    lengths = pc.fill_null(pc.binary_length(chunk), -1)
-    return lengths.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+    lengths = np.diff(offsets_of(chunk)).astype(np.int64)
+    return np.where(valid_of(chunk), lengths, -1) if chunk.null_count else lengths
 
 
 def _read_hex(value: str, width: int) -> bytes | None:

@@ -101,6 +101,18 @@ def locate(
     return rows.astype(np.int64, copy=False)
 
 
+def insertion_points(
+    base: RawHashes, base_item: NDArray[np.int64], new: RawHashes, new_item: NDArray[np.int64]
+) -> NDArray[np.intp]:
+    """Before which row of sorted `base` each new key (not in it) belongs."""
+    have, want = prefixes(base), prefixes(new)
+    at = np.searchsorted(have, want)
+    unsure = np.flatnonzero(have[np.minimum(at, len(base) - 1)] == want)
+    if len(unsure):
+        at[unsure] = np.searchsorted(_whole(base, base_item), _whole(new[unsure], new_item[unsure]))
+    return at
+
+
 def spans(base: RawHashes, wanted: RawHashes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """For each wanted hash the rows start..stop of sorted `base` that hold it, whatever their item."""
     whole, needles = _texts(base), _texts(wanted)

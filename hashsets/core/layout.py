@@ -27,7 +27,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hashsets.core.columns import NO_QUALITY, ArrowArray, Rows, label_bytes
+from hashsets.core.arrays import ArrowArray, offsets_of, valid_of
+from hashsets.core.columns import NO_QUALITY, Rows, label_bytes
 
 __all__ = ["Layout"]
 
@@ -65,7 +66,8 @@ class _Fixed:
 
     def __init__(self, values: NDArray[Any], empty: int | None) -> None:
         self.size = values.itemsize * (values.shape[1] if values.ndim == 2 else 1)
-        self.octets = memoryview(np.ascontiguousarray(values).reshape(-1).view(np.uint8))
+        octets: Any = np.ascontiguousarray(values).reshape(-1).view(np.uint8)
+        self.octets = memoryview(octets)
         self.none = False
         self.some: NDArray[np.bool_] | None = None
         if empty is not None:
@@ -88,11 +90,11 @@ class _Variable:
             return
         if hasattr(column, "values"):  # labels
             column = label_bytes(column)
-            self.offsets = _offsets(column)
+            self.offsets = offsets_of(column)
             lengths = (np.diff(self.offsets) // 2).astype("<u2")
         else:
-            self.offsets = _offsets(column)
-            given = column.is_valid().to_numpy(zero_copy_only=False)
+            self.offsets = offsets_of(column)
+            given = valid_of(column)
             lengths = ((np.diff(self.offsets) + 1) * given).astype("<u4")
         self.some = lengths != 0
         self.lengths = _Fixed(lengths, None)
@@ -112,10 +114,3 @@ def _column(rows: Rows, name: str) -> _Fixed | _Variable:
         return _Variable(getattr(rows, name), len(rows))
     values = getattr(rows, name).astype(_LITTLE[name], copy=False)
     return _Fixed(values, NO_QUALITY if name == "quality" else 0)
-
-
-def _offsets(column: ArrowArray) -> NDArray[np.int32]:
-    offsets = column.buffers()[1]
-    if offsets is None:
-        return np.zeros(len(column) + 1, np.int32)
-    return np.frombuffer(offsets, np.int32, len(column) + 1, column.offset * 4)

@@ -22,6 +22,7 @@ import hashlib
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -34,6 +35,7 @@ from hashsets.core.layout import Layout
 __all__ = [
     "BUCKET_ROWS",
     "MAX_BITS",
+    "BucketRun",
     "Root",
     "TypeRoot",
     "bits_for",
@@ -61,6 +63,8 @@ LEAF_COLUMNS: Final = (
     "labels",
     "source_ref",
 )
+# Rows of neighbouring buckets, and (bucket, start, stop) for each: all rows of a bucket are its rows start..stop.
+BucketRun: TypeAlias = tuple[Rows, list[tuple[int, int, int]]]
 Root: TypeAlias = str  # 64 lower-case hexadecimal characters
 
 
@@ -101,7 +105,7 @@ def leaves_of(batches: Iterable[Rows], bits: int, width: int) -> bytes:
         if int(buckets[0]) < open_bucket:
             raise Invalid("Entries must ascend by hash.", code="segment.unsorted")
         layout = Layout(batch, LEAF_COLUMNS)
-        for start, stop in zip(cuts, cuts[1:], strict=False):
+        for start, stop in pairwise(cuts):
             bucket = int(buckets[start])
             if bucket != open_bucket:
                 _close(leaves, open_bucket, open_rows)
@@ -119,11 +123,13 @@ def _close(leaves: bytearray, bucket: int, rows: list[Rows]) -> None:
         leaves[bucket * DIGEST : (bucket + 1) * DIGEST] = leaf_of(Rows.concat(rows))
 
 
-def update_leaves(leaves: bytes, touched: Iterable[tuple[int, Rows]]) -> bytes:
+def update_leaves(leaves: bytes, touched: Iterable[BucketRun]) -> bytes:
     """`leaves` with those of `touched` buckets computed anew from their rows."""
     fresh = bytearray(leaves)
-    for bucket, rows in touched:
-        fresh[bucket * DIGEST : (bucket + 1) * DIGEST] = leaf_of(rows)
+    for rows, buckets in touched:
+        layout = Layout(rows, LEAF_COLUMNS)
+        for bucket, start, stop in buckets:
+            fresh[bucket * DIGEST : (bucket + 1) * DIGEST] = layout.digest(b"\x00", start, stop)
     return bytes(fresh)
 
 

@@ -12,23 +12,33 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from os import PathLike
-from typing import Any, BinaryIO, Final, TypeAlias
+from typing import Any, BinaryIO, Final, TypeAlias, cast
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from accounts.errors import Corrupt
+from hashsets.core.arrays import numbers_of, one_chunk
 from hashsets.core.columns import Op, Rows
 from hashsets.core.hashtypes import HashType
 from hashsets.core.keys import span
 
-__all__ = ["PART_BYTES", "ROW_GROUP", "Kind", "Segment", "SegmentFacts", "Source", "parquet_metadata"]
+__all__ = [
+    "BOUND_CHARACTERS",
+    "PART_BYTES",
+    "ROW_GROUP",
+    "Kind",
+    "Segment",
+    "SegmentFacts",
+    "Source",
+    "parquet_metadata",
+]
 
 ROW_GROUP: Final = (
     65_536  # rows; what one look-up decodes (about 3 ms), and what a bad download costs to repeat
 )
 PART_BYTES: Final = 16 * 1024 * 1024
+BOUND_CHARACTERS: Final = 8
 KEPT_GROUPS: Final = 2  # decoded row groups that a segment keeps: neighbouring reads share at most two
 Source: TypeAlias = "str | PathLike[str] | BinaryIO"
 
@@ -45,8 +55,9 @@ def parquet_metadata(hash_type: HashType, kind: Kind) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class SegmentFacts:
-    """What a manifest says about a file. `first` and `last` are the lowest and highest hash, lower-case hexadecimal
-    ("" when there are no rows). adds + updates + removals == rows in a delta; all 0 in a snapshot part."""
+    """What a manifest says about a file. `first` and `last` are the first 8 hexadecimal characters of the lowest and
+    the highest hash ("" when there are no rows): enough to skip a file, and no more than a page may show.
+    adds + updates + removals == rows in a delta; all 0 in a snapshot part."""
 
     sha256: str
     length: int
@@ -86,22 +97,22 @@ class Segment:
         if self.facts:
             return self.facts.adds - self.facts.removals
         column = self._opened().read(columns=["op"])["op"]
-        adds, removals = (int(pc.sum(pc.equal(column, op.value)).as_py() or 0) for op in (Op.ADD, Op.REMOVE))
-        return adds - removals
+        op = numbers_of(one_chunk(column))
+        return int((op == Op.ADD).sum()) - int((op == Op.REMOVE).sum())
 
     @property
     def first(self) -> bytes:
-        """Lowest hash; b"" when empty."""
+        """No hash of the file is lower; with facts this is a bound, not the lowest hash itself."""
         if self.facts:
-            return bytes.fromhex(self.facts.first)
-        return self.bounds()[0][0] if self.bounds() else b""
+            return bytes.fromhex(self.facts.first).ljust(self.hash_type.bytes_wide, b"\x00")
+        return self.bounds()[0][0]
 
     @property
     def last(self) -> bytes:
-        """Highest hash; b"" when empty."""
+        """No hash of the file is higher."""
         if self.facts:
-            return bytes.fromhex(self.facts.last)
-        return self.bounds()[-1][1] if self.bounds() else b""
+            return bytes.fromhex(self.facts.last).ljust(self.hash_type.bytes_wide, b"\xff")
+        return self.bounds()[-1][1]
 
     def bounds(self) -> list[tuple[bytes, bytes]]:
         """Lowest and highest hash of each row group, from the footer."""
@@ -171,7 +182,7 @@ class Segment:
     def _opened(self) -> Any:
         if self._file is None:
             try:
-                self._file = pq.ParquetFile(self.source)
+                self._file = pq.ParquetFile(cast("Any", self.source))
             except FileNotFoundError as missing:
                 raise Corrupt("A stored segment is missing.", code="segment.missing") from missing
             except (pa.ArrowException, OSError) as broken:

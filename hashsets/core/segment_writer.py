@@ -16,7 +16,15 @@ from accounts.errors import Invalid
 from hashsets.core.columns import Rows, delta_schema, state_schema
 from hashsets.core.hashtypes import HashType
 from hashsets.core.keys import disorder
-from hashsets.core.segment import PART_BYTES, ROW_GROUP, Kind, Segment, SegmentFacts, parquet_metadata
+from hashsets.core.segment import (
+    BOUND_CHARACTERS,
+    PART_BYTES,
+    ROW_GROUP,
+    Kind,
+    Segment,
+    SegmentFacts,
+    parquet_metadata,
+)
 
 __all__ = ["Written", "regroup", "write_delta", "write_snapshot"]
 
@@ -132,11 +140,11 @@ class _Digest:
         self.closed = False
 
     def write(self, chunk: Any) -> int:
-        view = memoryview(chunk)
-        self.sha256.update(view)
-        self.length += view.nbytes
-        self.file.write(view)
-        return view.nbytes
+        size = memoryview(chunk).nbytes
+        self.file.write(chunk)
+        self.sha256.update(chunk)
+        self.length += size
+        return size
 
     def tell(self) -> int:
         return self.length
@@ -168,15 +176,15 @@ class _File:
         columns = [name for name in COMPRESSED if name != "op" or kind is Kind.DELTA] + [LABELS]
         self.raw = path.open("wb")
         self.sink = _Digest(self.raw)
-        self.writer = pq.ParquetWriter(
-            pa.PythonFile(self.sink, mode="w"),
-            schema,
-            version="2.6",
-            compression={"hash": "NONE"} | dict.fromkeys(columns, "ZSTD"),
-            use_dictionary=columns,
-            write_statistics=["hash"],
-            store_schema=False,
-        )
+        options: dict[str, Any] = {
+            "version": "2.6",
+            "compression": {"hash": "NONE"} | dict.fromkeys(columns, "ZSTD"),
+            "use_dictionary": columns,
+            "write_statistics": ["hash"],
+            "store_schema": False,
+        }
+        sink: Any = self.sink
+        self.writer = pq.ParquetWriter(pa.PythonFile(sink, mode="w"), schema, **options)
         self.schema = schema
         self.groups = self.rows = 0
         self.operations = np.zeros(4, np.int64)
@@ -204,8 +212,8 @@ class _File:
             sha256=self.sink.sha256.hexdigest(),
             length=self.sink.length,
             rows=self.rows,
-            first=self.first.hex(),
-            last=self.last.hex(),
+            first=self.first.hex()[:BOUND_CHARACTERS],
+            last=self.last.hex()[:BOUND_CHARACTERS],
             adds=adds,
             updates=updates,
             removals=removals,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -16,8 +17,17 @@ from numpy.typing import NDArray
 from accounts.errors import Conflict
 from hashsets.core.columns import Op, Rows
 from hashsets.core.hashtypes import HashType
-from hashsets.core.keys import buckets_of, locate, order, same_key_as_before, span, spans, successor
-from hashsets.core.merkle import update_leaves
+from hashsets.core.keys import (
+    buckets_of,
+    insertion_points,
+    locate,
+    order,
+    same_key_as_before,
+    span,
+    spans,
+    successor,
+)
+from hashsets.core.merkle import BucketRun, update_leaves
 from hashsets.core.segment import ROW_GROUP, Kind, Segment
 
 __all__ = ["State", "Stripe", "apply_delta", "merge", "overlay", "touched_leaves"]
@@ -63,20 +73,19 @@ class State:
         """Entries whose leading `bits` bits are `bucket`."""
         return self.rows_between(*self._bucket_bounds(bits, bucket))
 
-    def rows_in_buckets(self, bits: int, buckets: Iterable[int]) -> Iterator[tuple[int, Rows]]:
-        """Each bucket once, ascending; a row group is decoded once however many buckets it holds."""
+    def rows_in_buckets(self, bits: int, buckets: Iterable[int]) -> Iterator[BucketRun]:
+        """The rows of each of these buckets, ascending; a row group is decoded once however many it holds."""
         wanted = sorted(set(buckets))
         width = self.hash_type.bytes_wide
         lows = b"".join(self._bucket_bounds(bits, bucket)[0] or bytes(width) for bucket in wanted)
-        matrix = np.frombuffer(lows, np.uint8).reshape(-1, width)
-        for stripe in self.stripes(matrix):
+        for stripe in self.stripes(np.frombuffer(lows, np.uint8).reshape(-1, width)):
             here = wanted[stripe.start : stripe.stop]
             low, high = self._bucket_bounds(bits, here[0])[0], self._bucket_bounds(bits, here[-1])[1]
             rows = self.rows_between(low, high)
             found = buckets_of(rows.hash, bits)
-            starts, stops = np.searchsorted(found, here, "left"), np.searchsorted(found, here, "right")
-            for bucket, start, stop in zip(here, starts.tolist(), stops.tolist(), strict=True):
-                yield bucket, rows.slice(start, stop)
+            starts = np.searchsorted(found, here, "left").tolist()
+            stops = np.searchsorted(found, here, "right").tolist()
+            yield rows, list(zip(here, starts, stops, strict=True))
 
     def lookup(self, hashes: NDArray[np.uint8]) -> Rows:
         """All entries of these hashes (uint8[n, width], any order), ascending."""
@@ -104,7 +113,7 @@ class State:
         parts = [part for part in self.parts if part.rows]
         large = [delta for delta in self.deltas if delta.rows > ROW_GROUP]
         outer = [None, *sorted({part.first for part in parts[1:]}), None]
-        for low, high in zip(outer, outer[1:], strict=False):
+        for low, high in pairwise(outer):
             if wanted is not None and _is_empty(span(wanted, low, high)):
                 continue
             inside = [segment for segment in (*parts, *large) if segment.meets(low, high)]
@@ -112,7 +121,7 @@ class State:
             inner = sorted(cut for cut in cuts if (low is None or cut > low) and (high is None or cut < high))
             # The lowest cut of all is the first entry: nothing stands before it that deserves a stripe.
             edges = [low, *(inner[1:] if low is None else inner), high]
-            for start, stop in zip(edges, edges[1:], strict=False):
+            for start, stop in pairwise(edges):
                 within = (0, 0) if wanted is None else span(wanted, start, stop)
                 if wanted is None or not _is_empty(within):
                     yield Stripe(start, stop, *within)
@@ -150,13 +159,19 @@ def merge(base: Rows, changes: Rows) -> Rows:
     """A state's rows with operations applied: what is added or updated replaces, what is removed goes."""
     if not len(changes) or changes.op is None:
         return base
+    puts = changes.op != Op.REMOVE
+    if not len(base):
+        return (changes if puts.all() else changes.take(puts)).with_op(None)
     at = locate(base.hash, base.item, changes.hash, changes.item)
-    keep = np.ones(len(base), bool)
-    keep[at[at >= 0]] = False
-    puts = changes.take(changes.op != Op.REMOVE).with_op(None)
-    merged = Rows.concat([base.take(keep), puts])
-    permutation = order(merged.hash, merged.item)
-    return merged if permutation is None else merged.take(permutation)
+    # `source` says where each row of the result comes from: base rows by number, changes after them, -1 for none.
+    source = np.arange(len(base))
+    there = at >= 0
+    source[at[there]] = np.where(puts[there], len(base) + np.flatnonzero(there), -1)
+    new = np.flatnonzero(puts & ~there)
+    if len(new):
+        before = insertion_points(base.hash, base.item, changes.hash[new], changes.item[new])
+        source = np.insert(source, before, len(base) + new)
+    return Rows.concat([base.with_op(None), changes.with_op(None)]).take(source[source >= 0])
 
 
 def expand(start: NDArray[np.int64], stop: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
