@@ -1,4 +1,4 @@
-"""Turns a presented key into an Actor, from rows at every use, so that revocation and suspension act at once."""
+"""Turns a presented key into an Actor, from rows at every use: revocation and suspension act at once."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def actor_for_key(key: str, *, now: datetime) -> Actor:
 
 
 def _issuer_is_still_there(credential: Credential) -> bool:
-    """Whether the membership under which it was issued goes on: someone who left and came back issues anew."""
+    """Whether the issuer never left since: someone who left and came back issues anew."""
     membership = Membership.objects.current().filter(
         user_id=credential.issued_by_id,
         organisation_id=credential.organisation_id,

@@ -155,7 +155,7 @@ def _check_expiry(expires_at: datetime, now: datetime) -> None:
 
 
 def _require_current(issuer: UUID, organisation: Organisation) -> None:
-    """Ask again inside the transaction: the actor was computed before, and the key would outlive the mistake."""
+    """Ask again inside the transaction: the actor was computed before, and the key would outlive it."""
     members = Membership.objects.current().filter(user_id=issuer, organisation=organisation)
     if not members.exists():
         raise NotAllowed("You no longer belong to this organisation.", code="permission.missing")

@@ -120,7 +120,7 @@ def _insert(
 
 
 def _own_key(key_id: UUID, actor: Actor) -> SigningKey:
-    """A key of the actor's organisation. Errors: NotFound `key.not_found`, NotAllowed `permission.missing`."""
+    """An own key. Errors: NotFound `key.not_found`, NotAllowed `permission.missing`."""
     own = SigningKey.objects.filter(id=key_id, organisation_id=actor.organisation())
     signing_key = own.select_related("organisation").first()
     if signing_key is None:
