@@ -33,9 +33,8 @@ class ExportedHead:
 
 
 def heads_folder() -> Path:
-    """HX_AUDIT_HEADS, or `audit-heads` in HX_VAR."""
-    chosen = getattr(settings, "HX_AUDIT_HEADS", None)
-    return Path(chosen) if chosen else Path(settings.HX_VAR) / "audit-heads"
+    """Where the heads go: HX_AUDIT_HEADS."""
+    return Path(settings.HX_AUDIT_HEADS)
 
 
 def export_head(*, now: datetime) -> Path | None:
