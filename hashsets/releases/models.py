@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from typing import ClassVar
 
 from django.db import models
 
+from accounts.errors import NotFound
+from accounts.identity.acting import Actor
 from hashsets.intake.models import Submission
 from hashsets.lists.models import HashList
+
+
+class ApprovalQuerySet(models.QuerySet["Approval"]):
+    def live(self) -> ApprovalQuerySet:
+        """Approvals that still count, on whatever base they were given."""
+        return self.filter(void_at__isnull=True)
 
 
 class Approval(models.Model):
@@ -24,6 +33,8 @@ class Approval(models.Model):
     operations_digest = models.CharField(max_length=64)
     void_at = models.DateTimeField(null=True, help_text="set when the staged change became another one")
 
+    objects = ApprovalQuerySet.as_manager()
+
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
@@ -38,6 +49,14 @@ class Approval(models.Model):
 
     def __str__(self) -> str:
         return f"{self.approver_id} approved {self.submission_id}"
+
+    def covers(self, submission: Submission) -> bool:
+        """Whether what was approved is what `submission` would do now."""
+        return (
+            self.upload_sha256 == submission.upload_sha256
+            and self.base_release == submission.base_release
+            and self.operations_digest == submission.operations_digest
+        )
 
 
 class DraftState(models.TextChoices):
@@ -57,6 +76,22 @@ DRAFT_MOVES: dict[str, frozenset[str]] = {
     _D.ABANDONED: frozenset(),
 }
 LIVE_DRAFT_STATES = (DraftState.BUILDING, DraftState.OPEN, DraftState.SIGNED)
+
+
+class DraftQuerySet(models.QuerySet["Draft"]):
+    def live(self) -> DraftQuerySet:
+        return self.filter(state__in=LIVE_DRAFT_STATES)
+
+    def seen(self, draft_id: uuid.UUID, actor: Actor) -> Draft:
+        """Drafts are seen by the publisher only. Errors: NotFound `draft.not_found`."""
+        found = (
+            self.filter(id=draft_id, organisation_id=actor.organisation())
+            .select_related("hash_list", "submission")
+            .first()
+        )
+        if found is None:
+            raise NotFound("There is no such draft.", code="draft.not_found")
+        return found
 
 
 class Draft(models.Model):
@@ -82,6 +117,8 @@ class Draft(models.Model):
     opened_at = models.DateTimeField(null=True)
     signed_at = models.DateTimeField(null=True)
 
+    objects = DraftQuerySet.as_manager()
+
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
@@ -92,7 +129,15 @@ class Draft(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"draft of release {self.base_release + 1} of {self.hash_list_id}"
+        return f"draft of release {self.number} of {self.hash_list_id}"
+
+    @property
+    def number(self) -> int:
+        """The release that this draft becomes: its base is the newest release or the draft is abandoned."""
+        return self.base_release + 1
+
+    def is_leased(self, now: datetime) -> bool:
+        return self.lease_until is not None and self.lease_until > now
 
 
 class DraftSignature(models.Model):
@@ -113,6 +158,12 @@ class DraftSignature(models.Model):
 
     def __str__(self) -> str:
         return f"{self.signing_key_id} signed {self.draft_id}"
+
+
+class ReleaseQuerySet(models.QuerySet["Release"]):
+    def exported(self) -> ReleaseQuerySet:
+        """Releases that members can fetch: committed, and the metadata that names them written out."""
+        return self.filter(exported_at__isnull=False)
 
 
 class Release(models.Model):
@@ -143,6 +194,8 @@ class Release(models.Model):
     exported_at = models.DateTimeField(
         null=True, help_text="when the three files were written out; null = owed"
     )
+
+    objects = ReleaseQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [

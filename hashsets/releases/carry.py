@@ -1,0 +1,60 @@
+"""After a change was staged again: approvals for the same change are carried over, others are void.
+
+The approvers said yes to operations, on a base. When the list moved on and exactly the same operations
+come out against the new base, their yes still means the same. A replacement is always approved again:
+"the list is this from now on" means something else after every release. Lives above intake, which cannot
+know of approvals.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+
+from hashsets.intake.models import Mode, Submission, SubmissionState
+from hashsets.lists.models import HashList
+from hashsets.releases.approve import settle_approved
+from hashsets.releases.models import Approval
+
+
+def carry_approvals(submission: Submission, *, now: datetime) -> Submission:
+    """Bind the live approvals of a staged submission to what it would do now, or void them. Idempotent.
+
+    An approval is never rewritten: the old row is voided and a new one says the same about the new base,
+    with the time at which the person decided.
+    """
+    with transaction.atomic():
+        hash_list = HashList.objects.lock(submission.hash_list_id)
+        current = Submission.objects.get(id=submission.id)
+        if current.state != SubmissionState.STAGED:
+            return current
+        for approval in Approval.objects.live().filter(submission=current):
+            if not approval.covers(current):
+                _carry_or_void(approval, current, now)
+        live = Approval.objects.live().filter(submission=current).order_by("-approved_at")
+        newest = live.first()
+        if newest is not None and live.count() >= hash_list.approvals_required:
+            settle_approved(current, decided_by_id=newest.approver_id, now=newest.approved_at)
+    current.refresh_from_db()
+    return current
+
+
+def _carry_or_void(approval: Approval, submission: Submission, now: datetime) -> None:
+    same_change = (
+        approval.upload_sha256 == submission.upload_sha256
+        and approval.operations_digest == submission.operations_digest
+        and submission.mode != Mode.REPLACE
+    )
+    Approval.objects.filter(id=approval.id).update(void_at=now)
+    if same_change:
+        Approval.objects.create(
+            submission=submission,
+            organisation_id=approval.organisation_id,
+            approver_id=approval.approver_id,
+            submitter_id=approval.submitter_id,
+            approved_at=approval.approved_at,
+            upload_sha256=submission.upload_sha256,
+            base_release=submission.base_release,
+            operations_digest=submission.operations_digest,
+        )
