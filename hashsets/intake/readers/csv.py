@@ -60,24 +60,31 @@ class CsvReader:
         block = self._without_mark(self._next_block(first=True))
         while block:
             self._check_bytes(block)
-            at = 0
-            while at < len(block):
-                end = block.index(b"\n", at)
-                line = block[at:end].rstrip(b"\r")
-                at, number, self._line = end + 1, self._line, self._line + 1
+            block = self._after_blank_lines(block)
+            # Some spreadsheets state the delimiter on a line of its own; the header shows it just as well.
+            if block[:4].lower() == b"sep=":
+                block = block[block.index(b"\n") + 1 :]
+                self._line += 1
+            if block:
+                line, _, block = block.partition(b"\n")
                 if len(line) > self._limits.line_bytes:
-                    raise self._line_too_long(number)
-                # Some spreadsheets state the delimiter on a line of its own; the header shows it just as
-                # well.
-                if line.strip() and not line.lower().startswith(b"sep="):
-                    self.layout, self._delimiter = read_header(line.decode(), number=number)
-                    return block[at:]
+                    raise self._line_too_long(self._line)
+                self.layout, self._delimiter = read_header(line.decode().rstrip("\r"), number=self._line)
+                self._line += 1
+                return block
             block = self._next_block()
         raise Invalid(
             "The file is empty.",
             code="csv.empty",
             advice="Send a file with a line that names the columns and a line per hash.",
         )
+
+    def _after_blank_lines(self, block: bytes) -> bytes:
+        """Counted and cut at once, because a file may have a thousand million of them."""
+        blank = len(block) - len(block.lstrip(b" \t\r\n"))
+        cut = block.rfind(b"\n", 0, blank) + 1
+        self._line += block.count(b"\n", 0, cut)
+        return block[cut:]
 
     def _without_mark(self, block: bytes) -> bytes:
         if block.startswith(_UTF16):
