@@ -13,8 +13,8 @@ class Refusal(Exception):
     """A request that is understood and refused.
 
     `code` is stable and documented (`noun.reason`, lower case); `message` says what was wrong in plain words;
-    `field` says where; `advice` says what to do next. `facts` are small JSON values that a program may rely on,
-    never hash values, keys or tokens.
+    `field` says where; `advice` says what to do next. `facts` are small JSON values that a program may rely
+    on, never hash values, keys or tokens.
     """
 
     default_code: ClassVar[str] = "refused"

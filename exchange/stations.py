@@ -14,7 +14,9 @@ from typing import Any
 import structlog
 from django.utils import timezone
 
+from accounts.audit.heads import export_head
 from exchange.push.deliver import deliver_due
+from exchange.wakeups import wake
 from hashsets.intake import validate
 from hashsets.releases import build, publish
 from hashsets.trust import export, resign
@@ -29,12 +31,16 @@ ROUNDS = 50
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """`due` names what waits, oldest first; `work` does one of them and may find that another was faster."""
+    """`due` names what waits, oldest first; `work` does one of them and may find that another was faster.
+
+    `then` are the stations that may have work once this one has done some.
+    """
 
     name: str
     queue: str
     due: Callable[[datetime, int], Sequence[Any]]
     work: Callable[[Any, datetime], object]
+    then: tuple[str, ...] = ()
 
 
 STATIONS: tuple[Station, ...] = (
@@ -45,11 +51,18 @@ STATIONS: tuple[Station, ...] = (
         lambda key, now: validate.validate_submission(key, now=now),
     ),
     Station("build", "data", build.submissions_due, lambda key, now: build.build_draft(key, now=now)),
-    Station("publish", "data", publish.drafts_due, lambda key, now: publish.publish_draft(key, now=now)),
+    Station(
+        "publish",
+        "data",
+        publish.drafts_due,
+        lambda key, now: publish.publish_draft(key, now=now),
+        then=("push", "push-urgent", "build"),
+    ),
     Station("export", "data", export.exports_due, lambda key, now: export.export_repository(key, now=now)),
     Station(
         "resign", "data", resign.due_repositories, lambda key, now: resign.resign_repository(key, now=now)
     ),
+    Station("audit-heads", "data", lambda now, limit: ["head"], lambda _, now: export_head(now=now)),
     Station("push", "push", lambda now, limit: ["routine"], lambda lane, now: deliver_due(lane=lane)),
     Station(
         "push-urgent", "push-urgent", lambda now, limit: ["urgent"], lambda lane, now: deliver_due(lane=lane)
@@ -63,10 +76,15 @@ def run_due(queues: Iterable[str], *, clock: Callable[[], datetime] = timezone.n
     A piece that fails is logged and left to its lease or back-off; it never stops the others.
     """
     wanted = frozenset(queues)
-    return sum(_run_station(station, clock) for station in STATIONS if station.queue in wanted)
+    return sum(_run(station, clock) for station in STATIONS if station.queue in wanted)
 
 
-def _run_station(station: Station, clock: Callable[[], datetime]) -> int:
+def visit_station(name: str, *, clock: Callable[[], datetime] = timezone.now) -> int:
+    """Work off what is due at one station; an unknown name (a message of another version) does nothing."""
+    return sum(_run(station, clock) for station in STATIONS if station.name == name)
+
+
+def _run(station: Station, clock: Callable[[], datetime]) -> int:
     tried: set[Any] = set()
     for _ in range(ROUNDS):
         try:
@@ -82,4 +100,6 @@ def _run_station(station: Station, clock: Callable[[], datetime]) -> int:
                 station.work(key, clock())
             except Exception:
                 log.exception("station.work_failed", station=station.name, key=str(key))
+    if tried:
+        wake(*station.then)
     return len(tried)

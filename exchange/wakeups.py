@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import uuid
+from typing import Final
 
 from exchange.celery import nudge
 
-
-def wake_validation(submission_id: uuid.UUID) -> None:
-    nudge("hashsets.intake.tasks.validate", str(submission_id), queue="data")
-
-
-def wake_building(submission_id: uuid.UUID) -> None:
-    nudge("hashsets.releases.tasks.build", str(submission_id), queue="data")
-
-
-def wake_publishing(draft_id: uuid.UUID) -> None:
-    nudge("hashsets.releases.tasks.publish", str(draft_id), queue="data")
+# Which queue serves a station; `exchange.stations` is checked against this in the tests.
+QUEUES: Final = {
+    "validate": "data",
+    "build": "data",
+    "publish": "data",
+    "push": "push",
+    "push-urgent": "push-urgent",
+}
 
 
-def wake_push() -> None:
-    nudge("exchange.push.tasks.deliver", "routine", queue="push")
+def wake(*stations: str) -> None:
+    """Have workers look at these stations once the current transaction has committed."""
+    for station in stations:
+        nudge("exchange.tasks.visit", station, queue=QUEUES[station])

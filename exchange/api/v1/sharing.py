@@ -28,7 +28,7 @@ from exchange.push.models import Attempt
 from exchange.sharing import endpoints
 from exchange.sharing.models import Endpoint, Subscription
 from exchange.sharing.subscribe import subscribe, unsubscribe
-from exchange.wakeups import wake_push
+from exchange.wakeups import wake
 
 
 class Subscriptions(Door):
@@ -44,7 +44,7 @@ class Subscriptions(Door):
     def post(self, request: Request) -> Response:
         list_id = checked(SubscriptionIn, request.data)["list_id"]
         subscription = subscribe(list_id, actor=self.actor, now=timezone.now())
-        wake_push()
+        wake("push")
         return Response(SubscriptionOut(subscription).data, status=status.HTTP_201_CREATED)
 
 
@@ -96,7 +96,7 @@ class VerifyEndpoint(Door):
     )
     def post(self, request: Request, endpoint_id: uuid.UUID) -> Response:
         endpoint = verify_endpoint(endpoint_id, actor=self.actor, now=timezone.now())
-        wake_push()
+        wake("push")
         return Response(EndpointOut(endpoint).data)
 
 
@@ -106,7 +106,7 @@ class ResumeEndpoint(Door):
     @extend_schema(request=None, responses=EndpointOut, summary="Resume a paused endpoint")
     def post(self, request: Request, endpoint_id: uuid.UUID) -> Response:
         endpoint = endpoints.resume_endpoint(endpoint_id, actor=self.actor, now=timezone.now())
-        wake_push()
+        wake("push")
         return Response(EndpointOut(endpoint).data)
 
 

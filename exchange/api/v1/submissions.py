@@ -26,7 +26,7 @@ from exchange.api.v1.shapes import (
 )
 from exchange.http.pages import page_of, page_size
 from exchange.http.permissions import Door, need, person
-from exchange.wakeups import wake_building, wake_publishing, wake_validation
+from exchange.wakeups import wake
 from hashsets.intake import problems
 from hashsets.intake.models import Mode, Submission
 from hashsets.intake.receive import receive_submission
@@ -91,7 +91,7 @@ class ListSubmissions(Door):
             actor=self.actor,
             now=timezone.now(),
         )
-        wake_validation(submission.id)
+        wake("validate")
         return Response(SubmissionOut(submission).data, status=status.HTTP_202_ACCEPTED)
 
 
@@ -137,7 +137,7 @@ class Approve(Door):
     @extend_schema(request=None, responses=SubmissionOut, summary="Approve (a second person, in the browser)")
     def post(self, request: Request, submission_id: uuid.UUID) -> Response:
         submission = approve_submission(submission_id, actor=self.actor, now=timezone.now())
-        wake_building(submission.id)
+        wake("build")
         return Response(SubmissionOut(submission).data)
 
 
@@ -192,6 +192,6 @@ class Signatures(Door):
             add_signature(
                 draft.id, keyid=asked["keyid"], signature=asked["signature"], actor=self.actor, now=now
             )
-        wake_publishing(draft.id)
+        wake("publish")
         draft = Draft.objects.prefetch_related("signatures__signing_key").get(id=draft.id)
         return Response(DraftOut(draft).data, status=status.HTTP_201_CREATED)

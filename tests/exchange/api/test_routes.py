@@ -1,0 +1,43 @@
+"""Every route of the API declares what each of its methods asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.urls import URLPattern
+
+from exchange.api.v1.urls import urlpatterns
+from exchange.http.permissions import Door
+
+OPEN_TO_ALL = {"schema/", "docs/"}  # descriptions of the API, without anybody's data
+VERBS = ("get", "post", "put", "patch", "delete")
+
+
+def routes() -> Iterator[tuple[str, Any]]:
+    for pattern in urlpatterns:
+        assert isinstance(pattern, URLPattern)
+        yield str(pattern.pattern), pattern.callback.view_class  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("route", "view"), [pytest.param(r, v, id=r) for r, v in routes() if r not in OPEN_TO_ALL]
+)
+def test_a_route_declares_exactly_the_methods_it_answers(route: str, view: Any) -> None:
+    assert issubclass(view, Door)
+    answered = {verb.upper() for verb in VERBS if hasattr(view, verb)}
+    assert set(view.needs) == answered
+
+
+def test_the_description_names_every_route() -> None:
+    from drf_spectacular.generators import SchemaGenerator
+
+    schema = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    described = {path.removeprefix("/api/v1/") for path in schema["paths"]}
+    wanted = {
+        route.replace("<str:", "{").replace("<uuid:", "{").replace("<int:", "{").replace(">", "}")
+        for route, _ in routes()
+        if route not in OPEN_TO_ALL
+    }
+    assert wanted <= described
