@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
@@ -25,7 +25,7 @@ from hashsets.core import anchor
 from hashsets.lists.models import Audience, HashList, ListStatus
 from hashsets.trust import lifetimes, metadata, officers, private_keys, push_key, signed_files
 from hashsets.trust.metadata import OfficerSet, TargetFacts
-from hashsets.trust.models import DIRECTORY, PrivateKeyPurpose, Repository, RoleName
+from hashsets.trust.models import DIRECTORY, PrivateKeyPurpose, Repository, RoleName, SignedFile
 from hashsets.trust.online import sign_online
 
 CATALOGUE: Final = "catalogue.json"
@@ -93,6 +93,16 @@ def root_fingerprint() -> str | None:
     """SHA-256 (hex) of the directory's first root, which members pin; None before the first ceremony."""
     row = Repository.objects.filter(id=DIRECTORY, root_version__gte=1).first()
     return None if row is None else anchor.fingerprint(signed_files.at_version(DIRECTORY, RoleName.ROOT, 1))
+
+
+def root_fingerprints() -> list[dict[str, Any]]:
+    """What members compare with what they were given out of band: version and SHA-256 of every root
+    served.
+    """
+    rows = SignedFile.objects.filter(
+        repository_id=DIRECTORY, role=RoleName.ROOT, repository__root_version__gte=1
+    ).order_by("version")
+    return [{"version": row.version, "sha256": row.sha256} for row in rows]
 
 
 def refresh_directory(now: datetime) -> bool:

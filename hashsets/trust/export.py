@@ -66,6 +66,10 @@ def export_repository(repository_id: str, *, now: datetime) -> bool:
                 return True
             _write(repository_id, owed, now=now)
         return False
+    except (Conflict, Corrupt):
+        # The store knows more than SQL: signing again compares the two first, and heals what can be healed.
+        Repository.objects.filter(id=repository_id).update(resign_at=now)
+        raise
     finally:
         # Conditional: if our lease ran out, somebody else's stays untouched.
         Repository.objects.filter(id=repository_id, lease_until=lease).update(lease_until=None)

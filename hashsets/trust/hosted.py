@@ -23,7 +23,8 @@ from hashsets.trust.models import PrivateKeyPurpose
 def create_hosted_key(organisation: Organisation, *, name: str, actor: Actor, now: datetime) -> SigningKey:
     """Make a key, keep it sealed and register its public half; it waits for a second person's confirmation.
 
-    Errors: NotFound `organisation.not_found`; NotAllowed `permission.missing`; and those of `register_public_key`.
+    Errors: NotFound `organisation.not_found`; NotAllowed `permission.missing`; and those of
+    `register_public_key`.
     """
     actor.require_own(organisation.id)
     actor.require(Permission.KEY_MANAGE)

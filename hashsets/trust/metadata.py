@@ -43,8 +43,6 @@ PUBLISHER_FIELD: Final = "x-publisher"
 MAX_METADATA_BYTES: Final = 5_000_000
 """Stock clients stop reading targets metadata at 5 MB."""
 
-_PART_START: Final = b'"signed":'
-
 
 @dataclass(frozen=True, slots=True)
 class OfficerSet:
@@ -182,8 +180,15 @@ def assemble(part: bytes, signatures: Mapping[str, str]) -> bytes:
     Errors: Corrupt `metadata.not_canonical` when `part` is not what stock clients would verify.
     """
     listed = [{"keyid": keyid, "sig": signatures[keyid]} for keyid in sorted(signatures)]
-    signed = json.dumps(listed, separators=(",", ":")).encode()
-    content = b'{"signatures":' + signed + b"," + _PART_START + part + b"}"
+    try:
+        # Canonical JSON leaves control characters in strings bare (a PEM key has line ends), which JSON does
+        # not allow: hence it is written anew instead of being embedded.
+        signed = json.loads(part.decode(), strict=False)
+    except (ValueError, RecursionError) as error:
+        raise Corrupt("This is not TUF metadata.", code="metadata.malformed") from error
+    content = json.dumps(
+        {"signatures": listed, "signed": signed}, sort_keys=True, separators=(",", ":")
+    ).encode()
     if _metadata(content).signed_bytes != part:
         raise Corrupt("This is not the canonical form of TUF metadata.", code="metadata.not_canonical")
     return content
