@@ -140,7 +140,7 @@ class _Digest:
         self.closed = False
 
     def write(self, chunk: Any) -> int:
-        size = memoryview(chunk).nbytes
+        size: int = memoryview(chunk).nbytes
         self.file.write(chunk)
         self.sha256.update(chunk)
         self.length += size
@@ -172,7 +172,6 @@ class _File:
         self.hash_type, self.kind, self.path = hash_type, kind, path
         width = hash_type.bytes_wide
         schema = delta_schema(width) if kind is Kind.DELTA else state_schema(width)
-        schema = schema.with_metadata(parquet_metadata(hash_type, kind))
         columns = [name for name in COMPRESSED if name != "op" or kind is Kind.DELTA] + [LABELS]
         self.raw = path.open("wb")
         self.sink = _Digest(self.raw)
@@ -185,7 +184,7 @@ class _File:
         }
         sink: Any = self.sink
         self.writer = pq.ParquetWriter(pa.PythonFile(sink, mode="w"), schema, **options)
-        self.schema = schema
+        self.writer.add_key_value_metadata(parquet_metadata(hash_type, kind))
         self.groups = self.rows = 0
         self.operations = np.zeros(4, np.int64)
         self.first = self.last = b""
@@ -195,8 +194,7 @@ class _File:
         return self.sink.length + _bytes_at_most(group) + footer <= PART_BYTES
 
     def add(self, group: Rows) -> None:
-        batch = group.to_arrow()
-        self.writer.write_table(pa.Table.from_batches([batch]).cast(self.schema), row_group_size=len(group))
+        self.writer.write_table(pa.Table.from_batches([group.to_arrow()]), row_group_size=len(group))
         self.first = self.first or group.hash[0].tobytes()
         self.last = group.hash[-1].tobytes()
         self.groups += 1
