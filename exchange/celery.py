@@ -8,12 +8,14 @@ import os
 import queue as queues
 import threading
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from celery import Celery, signals
+from celery import Celery, bootsteps, signals
+from django.conf import settings
 from django.db import transaction
+
+from exchange.poller import Poller
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange.settings")
 
@@ -136,23 +138,36 @@ def nudges_sent_and_dropped() -> tuple[int, int]:
     return _nudger.sent, _nudger.dropped
 
 
-def _start_poller(sender: Any, **_: Any) -> None:
-    """Give this worker a poller for each queue that it serves."""
-    from django.conf import settings
+class PollerStep(bootsteps.StartStopStep):
+    """Starts the pollers after the pool and before the consumer.
 
-    from exchange.poller import Poller
+    Not on `worker_ready`, which comes only after the broker has answered: a worker that starts while Redis is
+    dead must poll, or the safety net would hang from the very thing that it is the net for.
+    """
 
-    # One thread per queue: a long validation must not keep a notice waiting, should one worker serve both.
-    for queue in sender.app.amqp.queues.consume_from:
-        if queue in settings.HX_QUEUES:
-            poller = Poller([queue], seconds=settings.HX_POLL_SECONDS)
-            poller.start()
-            signals.worker_shutting_down.connect(partial(_stop, poller), weak=False)
+    requires = ("celery.worker.components:Pool",)
+
+    def __init__(self, parent: Any, **options: Any) -> None:
+        super().__init__(parent, **options)
+        self._pollers: list[Poller] = []
+
+    def start(self, parent: Any) -> None:
+        # One thread per queue: a long validation must not keep a notice waiting.
+        for queue in parent.app.amqp.queues.consume_from:
+            if queue in settings.HX_QUEUES:
+                self._pollers.append(Poller([queue], seconds=settings.HX_POLL_SECONDS))
+                self._pollers[-1].start()
+
+    def stop(self, parent: Any) -> None:
+        # Not waited for: what a poller is doing is a row under a lease, and the next worker takes it up.
+        for poller in self._pollers:
+            poller.stop()
+
+    def terminate(self, parent: Any) -> None:
+        self.stop(parent)
 
 
-def _stop(poller: Any, **_: Any) -> None:
-    # Not waited for: what it is doing is a row under a lease, and the next worker takes it up.
-    poller.stop()
+app.steps["worker"].add(PollerStep)
 
 
 def _refuse_unsafe_worker(**_: Any) -> None:
@@ -166,5 +181,4 @@ def _leave_logging_alone(**_: Any) -> None:
 
 
 signals.worker_init.connect(_refuse_unsafe_worker, weak=False)
-signals.worker_ready.connect(_start_poller, weak=False)
 signals.setup_logging.connect(_leave_logging_alone, weak=False)

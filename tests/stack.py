@@ -90,6 +90,11 @@ class Stack:
             )
         wait_until(self.is_healthy, seconds=60, what="the web server's first answer")
 
+    @property
+    def supervisor_pid(self) -> int | None:
+        """Return the number of the supervisor's process, None before the start."""
+        return self._supervisor.pid if self._supervisor else None
+
     def stop(self) -> None:
         """End it in order, with nothing left running."""
         if self._supervisor is not None:

@@ -1,0 +1,68 @@
+"""The gate itself: a failure, an empty run and, in CI, a skip are never reported as success."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from tests import run
+
+_SOURCES = {
+    "passes": "def test_a():\n    assert True\n",
+    "fails": "def test_a():\n    assert False\n\ndef test_b():\n    assert True\n",
+    "skips": "import pytest\ndef test_a():\n    assert True\ndef test_b():\n    pytest.skip('no Redis')\n",
+    "empty": "",
+}
+
+
+@pytest.fixture
+def outcome_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> run.Outcome:
+    """Run pytest, apart from this project's configuration, on one of the sources above."""
+    name, in_ci = request.param
+    monkeypatch.setattr(run, "_IN_CI", in_ci)
+    monkeypatch.delenv("DJANGO_SETTINGS_MODULE", raising=False)
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "test_it.py").write_text(_SOURCES[name])
+    switches = [
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:django",
+        "-c",
+        str(tmp_path / "pytest.ini"),
+        str(tmp_path),
+    ]
+    return run.run_pytest(name, switches, {})
+
+
+@pytest.mark.parametrize(
+    ("outcome_of", "passed", "numbers"),
+    [
+        (("passes", True), True, "1 passed, 0 failed, 0 skipped"),
+        (("fails", False), False, "1 passed, 1 failed, 0 skipped"),
+        (("skips", False), True, "1 passed, 0 failed, 1 skipped"),
+        (("skips", True), False, "1 passed, 0 failed, 1 skipped"),
+        (("empty", False), False, "no test was found"),
+    ],
+    indirect=["outcome_of"],
+)
+def test_a_run_is_judged_by_what_it_ran(outcome_of: run.Outcome, passed: bool, numbers: str) -> None:
+    assert (outcome_of.passed, outcome_of.numbers) == (passed, numbers)
+
+
+def test_what_could_not_run_is_said_and_fails_only_in_ci(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switches = argparse.Namespace(all=True, only_lint=False)
+    fine = [run.Outcome("tests on SQLite, embedded", True, 1.0, "9 passed, 0 failed, 0 skipped")]
+    monkeypatch.setattr(run, "_IN_CI", False)
+    assert run.conclude(fine, ["every test on PostgreSQL"], switches) == 0
+    assert "NOT RUN every test on PostgreSQL" in capsys.readouterr().out
+    monkeypatch.setattr(run, "_IN_CI", True)
+    assert run.conclude(fine, ["every test on PostgreSQL"], switches) == 1
+    assert run.conclude(fine, [], switches) == 0
