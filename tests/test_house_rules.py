@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from django.apps import apps
+from django.core.management import call_command
 from django.db.models import Model
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -139,6 +140,11 @@ def test_every_model_is_collected_by_its_floor() -> None:
                     continue
                 assert getattr(collected, name, None) is model, f"{floor}/models.py leaves out {name}"
                 assert apps.get_model(floor, name) is model
+
+
+@pytest.mark.django_db
+def test_no_model_is_ahead_of_its_migrations() -> None:
+    call_command("makemigrations", "--check", "--dry-run", verbosity=0)
 
 
 def test_no_model_hides_logic_in_save_or_delete() -> None:
