@@ -16,7 +16,7 @@ def downloadable(list_id: str, actor: Actor | None) -> HashList | None:
     hash_list = HashList.objects.visible_to(actor).filter(id=list_id).first()
     if hash_list is None or hash_list.audience == Audience.PUBLIC:
         return hash_list
-    if actor is None:
+    if actor is None or actor.organisation_id is None:
         return None
     if hash_list.organisation_id == actor.organisation_id:
         return hash_list
