@@ -21,11 +21,12 @@ from hashsets.core.columns import Op, Rows
 from hashsets.core.compaction import MAX_CHAIN, merge_deltas, snapshot_due
 from hashsets.core.hashtypes import hash_type
 from hashsets.core.manifest import Delta, Manifest, Snapshot, TypeState, delta_name, manifest_name, part_name
-from hashsets.core.merkle import bits_for, leaves_of, type_root
+from hashsets.core.merkle import bits_for, leaves_of
 from hashsets.core.segment import Segment, SegmentFacts
 from hashsets.core.segment_writer import Written, write_delta, write_snapshot
 from hashsets.core.state import State, apply_delta, touched_leaves
 from hashsets.lists.current import ListState
+from hashsets.releases.tree import MAX_STORED, Tree
 from hashsets.trust.list_role import TargetFacts
 
 Pulse = Callable[[], None]
@@ -163,17 +164,19 @@ class _TypeRelease:
         for number, part in enumerate(parts, start=1):
             self._keep(part_name(self.facts.list_id, self.slug, self.facts.release, number), part)
         snapshot = Snapshot(self.facts.release, tuple(part.facts for part in parts))
-        return TypeState(self.slug, whole.count, bits, self._rooted(leaves, whole.count), snapshot, ())
+        root = self._rooted(Tree.over(leaves), whole.count)
+        return TypeState(self.slug, whole.count, bits, root, snapshot)
 
     def _with_delta(self, before: TypeState, state: State, delta: Written) -> TypeState:
         """The base's snapshot and tree size, with one more delta and the touched leaves anew."""
-        leaves = touched_leaves(self._leaves_before(before), before.bits, state, delta.segment)
+        tree = self._tree_before(before)
+        tree = tree.with_leaves(touched_leaves(tree.leaves, before.bits, state, delta.segment))
         base = before.release  # the last release that changed this type: its state was the same until now
         self._keep(delta_name(self.facts.list_id, self.slug, base, self.facts.release), delta)
         chain = (*before.chain, Delta(base, self.facts.release, delta.facts))
         if len(chain) > MAX_CHAIN:
             chain = self._shortened(chain, state)
-        root = self._rooted(leaves, state.count)
+        root = self._rooted(tree, state.count)
         return replace(before, count=state.count, root=root, chain=chain)
 
     def _shortened(self, chain: tuple[Delta, ...], state: State) -> tuple[Delta, ...]:
@@ -186,19 +189,28 @@ class _TypeRelease:
         self._keep(delta_name(self.facts.list_id, self.slug, first, last), merged)
         return (Delta(first, last, merged.facts), *chain[half:])
 
-    def _leaves_before(self, before: TypeState) -> bytes:
-        """The base's leaves: stored, or computed from the base when somebody deleted them."""
+    def _tree_before(self, before: TypeState) -> Tree:
+        """The base's tree: stored, or computed from the base's entries when it was deleted or damaged."""
         try:
-            leaves = self.store.get_bytes(self._leaves_key(before.root), limit=32 << before.bits)
+            stored = self.store.get_bytes(self._tree_key(before.root), limit=MAX_STORED)
         except NotFound:
-            leaves = b""
-        if len(leaves) == 32 << before.bits and type_root(leaves, before.count) == before.root:
-            return leaves
-        return leaves_of(self._watched(self.base.iter_batches()), before.bits, self.hash_type.bytes_wide)
+            stored = b""
+        tree = Tree.parse(stored, before.bits)
+        if tree is not None and tree.root(before.count) == before.root:
+            return tree
+        return Tree.over(
+            leaves_of(self._watched(self.base.iter_batches()), before.bits, self.hash_type.bytes_wide)
+        )
 
-    def _rooted(self, leaves: bytes, count: int) -> str:
-        root = type_root(leaves, count)
-        self.store.put_bytes(self._leaves_key(root), leaves)
+    def _rooted(self, tree: Tree, count: int) -> str:
+        root = tree.root(count)
+        key, stored = self._tree_key(root), tree.to_bytes()
+        try:
+            self.store.put_bytes(key, stored)
+        except Corrupt:
+            # What lies there is damaged. A tree is derived and no evidence, so it may be replaced.
+            self.store.delete(key)
+            self.store.put_bytes(key, stored)
         self.pulse()
         return root
 
@@ -207,7 +219,7 @@ class _TypeRelease:
             yield rows
             self.pulse()
 
-    def _leaves_key(self, root: str) -> str:
+    def _tree_key(self, root: str) -> str:
         return keys.leaves(self.facts.list_id, self.slug, root)
 
     def _keep(self, name: str, file: Written) -> None:
