@@ -1,0 +1,202 @@
+"""`hashx sync`, `hashx verify` and `hashx confirm`: the member's copy, its proof, and the statement about
+it."""
+
+from __future__ import annotations
+
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from accounts.errors import Refusal
+from exchange.client import api
+from exchange.client.commands.run import HomeOption, IntoOption, JsonOption, Run, clock
+from exchange.client.confirm import confirm_in_force
+from exchange.client.fetch import Session
+from exchange.client.output import refusal_document, size_of
+from exchange.client.refusals import Ended, UnsupportedFormat, exit_for
+from exchange.client.store import ListStore, stores_in
+
+ListsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[LIST]...", help="Ids of lists; without any, all you subscribe to."),
+]
+
+
+class Format(StrEnum):
+    """What `sync` may write."""
+
+    PARQUET = "parquet"
+    CSV = "csv"
+    SQLITE = "sqlite"
+    TXT = "txt"
+
+
+def sync(
+    into: IntoOption,
+    lists: ListsArgument = None,
+    format_: Annotated[
+        Format, typer.Option("--format", help="Only parquet in this version.")
+    ] = Format.PARQUET,
+    confirm: Annotated[bool, typer.Option(help="Tell the exchange what is in force here.")] = True,
+    as_json: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """Fetch, verify and apply the newest release of your lists."""
+    if format_ is not Format.PARQUET:
+        raise UnsupportedFormat(
+            f"This version of hashx cannot write {format_}.",
+            code="format.not_yet",
+            advice="Leave --format away: Parquet opens in pandas, polars, DuckDB and others.",
+        )
+    run = Run.of(home, as_json)
+    with run.session() as session:
+        wanted = lists or [one.id for one in api.all_lists(session) if one.subscribed]
+        if not wanted:
+            run.output.say("You subscribe to no list. Next: hashx lists, hashx subscribe LIST")
+        documents, stopped = sync_each(run, session, into, wanted, confirm=confirm)
+    run.output.document({"lists": documents})
+    if stopped is not None:
+        raise Ended(exit_for(stopped))
+
+
+def sync_each(
+    run: Run, session: Session, into: Path, wanted: list[str], *, confirm: bool = True
+) -> tuple[list[dict[str, Any]], Refusal | OSError | None]:
+    """Every list in turn; one that is refused does not keep the others from being synced. The first
+    refusal, if any."""
+    # Imported late: pyarrow and numpy take longer to load than a whole `hashx lists`.
+    from exchange.client.sync import sync_list
+
+    directory = run.home.directory(session)
+    documents: list[dict[str, Any]] = []
+    stopped: Refusal | OSError | None = None
+    for list_id in wanted:
+        began = time.monotonic()
+        try:
+            synced = sync_list(
+                session,
+                ListStore(into, list_id),
+                directory,
+                watch=run.output.watch(),
+                now=clock(),
+                confirm=confirm,
+            )
+        except (Refusal, OSError) as refusal:
+            stopped = stopped or refusal
+            documents.append({"list_id": list_id, "error": refusal_document(refusal)})
+            run.output.warn(
+                f"{list_id}: {refusal_document(refusal)['message']} (exit {int(exit_for(refusal))})"
+            )
+            if isinstance(refusal, Refusal) and refusal.advice:
+                run.output.warn(f"  {refusal.advice}")
+            continue
+        documents.append(_synced_document(synced, time.monotonic() - began))
+        _say_synced(run, synced, time.monotonic() - began)
+        stopped = stopped or synced.trouble
+    return documents, stopped
+
+
+def _synced_document(synced: Any, seconds: float) -> dict[str, Any]:
+    document = {
+        "list_id": synced.list_id,
+        "title": synced.title,
+        "release": synced.release,
+        "from_release": synced.from_release,
+        "changed": synced.changed,
+        "transport": synced.transport.value,
+        "downloaded": synced.downloaded,
+        "count": synced.count,
+        "state_root": synced.state_root,
+        "types": {
+            one.slug: {
+                "count": one.count,
+                "root": one.root,
+                "transport": one.transport.value,
+                "operations": one.operations,
+            }
+            for one in synced.types
+        },
+        "folder": None if synced.folder is None else str(synced.folder),
+        "repaired": synced.repaired,
+        "confirmed": synced.confirmed,
+        "seconds": round(seconds, 3),
+    }
+    if synced.trouble is not None:
+        document["trouble"] = refusal_document(synced.trouble)
+    return document
+
+
+def _say_synced(run: Run, synced: Any, seconds: float) -> None:
+    if synced.release is None:
+        run.output.say(f"{synced.list_id}: nothing has been released yet.")
+        return
+    if synced.changed:
+        came = {"snapshot": "as a snapshot", "delta": "as a delta"}.get(
+            synced.transport.value, "with no new files"
+        )
+        since = f" after {synced.from_release}" if synced.from_release else ""
+        what = f"release {synced.release}{since}, {came} of {size_of(synced.downloaded)} in {seconds:.1f} s"
+    else:
+        what = f"release {synced.release} is the newest"
+    told = ", confirmed" if synced.confirmed else ""
+    run.output.say(f"{synced.title}: {what}; {synced.count:,} entries verified{told}.")
+    run.output.say(f"  state root {synced.state_root}")
+    run.output.say(f"  {synced.folder}")
+    if synced.trouble is not None:
+        run.output.warn(f"  Applied, but the exchange could not be told: {synced.trouble.message}")
+
+
+def verify(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A folder of synced lists, or one list's folder.")
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """Prove every file in DIR again: signatures, digests, order, counts, state roots. Needs no network."""
+    from exchange.client.verify import verify_folder
+
+    run = Run.of(None, as_json)
+    verified = verify_folder(folder, watch=run.output.watch())
+    run.output.document(
+        {
+            "lists": [
+                {
+                    "list_id": one.list_id,
+                    "title": one.title,
+                    "release": one.release,
+                    "state_root": one.state_root,
+                    "count": one.count,
+                    "files": one.files,
+                    "length": one.length,
+                }
+                for one in verified
+            ]
+        }
+    )
+    for one in verified:
+        run.output.say(
+            f"{one.title}: release {one.release} holds; {one.count:,} entries in {one.files} files, "
+            f"{size_of(one.length)}, state root {one.state_root}."
+        )
+
+
+def confirm(
+    into: IntoOption, lists: ListsArgument = None, as_json: JsonOption = False, home: HomeOption = None
+) -> None:
+    """Tell the exchange again which release is in force here. `sync` does it too."""
+    run = Run.of(home, as_json)
+    stores = [ListStore(into, one) for one in lists] if lists else stores_in(into)
+    told = []
+    with run.session() as session:
+        for store in stores:
+            statement = confirm_in_force(session, store, now=clock(), again=True)
+            told.append(
+                {"list_id": store.list_id, "release": statement.release, "state_root": statement.state_root}
+            )
+            run.output.say(f"{store.list_id}: release {statement.release} confirmed.")
+    if not told:
+        run.output.say(f"There is no synced list in {into}.")
+    run.output.document({"confirmed": told})
