@@ -26,9 +26,11 @@ def checked(key: str) -> str:
     return key
 
 
-def upload(sha256: str) -> str:
-    """An upload as received, by its digest: the same file sent twice is stored once."""
-    return f"uploads/{sha256[:2]}/{sha256}"
+def upload(submission_id: uuid.UUID) -> str:
+    """An upload as received. By submission and not by digest: deleting the one of a decided submission can
+    then never take the same bytes away from another that is just being received.
+    """
+    return f"uploads/{submission_id.hex[:2]}/{submission_id}"
 
 
 def staged(submission_id: uuid.UUID, slug: str, base_release: int, digest: str) -> str:

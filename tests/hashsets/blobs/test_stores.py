@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import UUID
 
 import boto3
 import pytest
@@ -258,7 +259,8 @@ def test_the_installation_uses_the_folder_that_its_settings_name(tmp_path: Path)
 
 
 def test_keys_keep_what_is_derived_apart_from_what_is_evidence() -> None:
-    assert keys.upload("ab12") == "uploads/ab/ab12"
+    submission = UUID("0123456789abcdef0123456789abcdef")
+    assert keys.upload(submission) == f"uploads/01/{submission}"
     assert keys.target("list", "list/manifest.json", "ab") == "tuf/list/targets/list/ab.manifest.json"
     assert keys.metadata("list", "snapshot", 3) == "tuf/list/metadata/3.snapshot.json"
     assert keys.metadata("list", "timestamp", 9) == "tuf/list/metadata/timestamp.json"
