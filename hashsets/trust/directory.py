@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
+from securesystemslib.signer import Key
 from tuf.api.metadata import Targets
 
 from accounts.audit.actions import Action
@@ -63,15 +64,7 @@ def open_directory(chosen: OfficerSet | None, *, now: datetime) -> Repository:
     online = private_keys.create_key(PrivateKeyPurpose.ONLINE, repository_id=DIRECTORY, now=now)
     push_key.ensure_key(now)
     officers.await_root(row, officers=chosen, online=online, now=now)
-    part = metadata.targets_part(
-        version=1,  # drawn by `await_targets`
-        expires=now,
-        role=RoleName.CATALOGUE.value,
-        paths=[CATALOGUE, PUSH_KEY],
-        keys=[online],
-        threshold=1,
-    )
-    officers.await_targets(row, part, now=now)
+    officers.await_targets(row, targets_for(online, now=now), now=now)
     officers.sign_in_demo(row, now=now)
     record(
         Action.CEREMONY_ROOT_CREATED,
@@ -87,6 +80,18 @@ def open_directory(chosen: OfficerSet | None, *, now: datetime) -> Repository:
         },
     )
     return row
+
+
+def targets_for(online: Key, *, now: datetime) -> Targets:
+    """The directory's top-level targets: two names, delegated to its online key."""
+    return metadata.targets_part(
+        version=1,  # drawn by `await_targets`
+        expires=now,
+        role=RoleName.CATALOGUE.value,
+        paths=[CATALOGUE, PUSH_KEY],
+        keys=[online],
+        threshold=1,
+    )
 
 
 def root_fingerprint() -> str | None:
@@ -109,9 +114,11 @@ def refresh_directory(now: datetime) -> bool:
     """Publish the catalogue and the push key when they differ from what is served, or are past half their
     life.
 
-    Idempotent; returns whether something new was signed. The caller exports. Files first, signature last.
-    Errors: Conflict `repository.awaits_officers`.
+    In the demo the directory is made on the way. Idempotent; returns whether something new was signed. The
+    caller exports. Files first, signature last. Errors: Conflict `repository.awaits_officers`,
+    `ceremony.not_initialised`.
     """
+    ensure_directory(now)
     for _ in range(_ATTEMPTS):
         wanted = _targets()
         if not _is_stale(wanted, now=now):
@@ -180,6 +187,11 @@ def _is_stale(wanted: dict[str, bytes], *, now: datetime) -> bool:
     same = {name: file.hashes["sha256"] for name, file in served.targets.items()} == {
         name: _sha256(content) for name, content in wanted.items()
     }
+    targets = metadata.read(signed_files.newest_bytes(DIRECTORY, RoleName.TARGETS), Targets).signed
+    listed = metadata.read(bytes(newest.content), Targets)
+    # After the online key was replaced the newest targets delegate to the new one.
+    if not metadata.meets(targets, newest.role, listed.signed_bytes, metadata.signatures_of(listed)):
+        return True
     return not same or lifetimes.past_half(served.expires, lifetimes.CATALOGUE, now)
 
 

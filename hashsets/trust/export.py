@@ -23,6 +23,7 @@ from hashsets.trust.metadata import MAX_METADATA_BYTES
 from hashsets.trust.models import Repository, RoleName, SignedFile
 
 LEASE: Final = timedelta(seconds=20)
+MAX_VERSION: Final = 1_000_000_000
 _ROUNDS: Final = 20
 _ORDER: Final = {
     RoleName.TARGETS: 1,
@@ -85,10 +86,12 @@ def exported_timestamp(repository_id: str) -> bytes | None:
         return None
 
 
-def exported_version(repository_id: str, content: bytes | None) -> int:
-    """The version of an exported timestamp that this repository's own key signed; 0 for anything else.
+def exported_version(content: bytes | None, root: Root) -> int:
+    """The version of an exported timestamp that the online key of `root` signed; 0 for anything else.
 
-    A file that we did not sign says nothing about which versions were used: it is simply overwritten.
+    A file that we did not sign, or signed with a key that was replaced, says nothing about which versions
+    were used: it is simply overwritten.
+    Errors: Corrupt `repository.fast_forward` for a version that only a thief of the key would sign.
     """
     if content is None:
         return 0
@@ -96,12 +99,15 @@ def exported_version(repository_id: str, content: bytes | None) -> int:
         timestamp = metadata.read(content, Timestamp)
     except Corrupt:
         return 0
-    roots = SignedFile.objects.filter(repository_id=repository_id, role=RoleName.ROOT).order_by("-version")
-    for row in roots:
-        root = metadata.read(bytes(row.content), Root).signed
-        if metadata.meets(root, "timestamp", timestamp.signed_bytes, metadata.signatures_of(timestamp)):
-            return timestamp.signed.version
-    return 0
+    if not metadata.meets(root, "timestamp", timestamp.signed_bytes, metadata.signatures_of(timestamp)):
+        return 0
+    if timestamp.signed.version > MAX_VERSION:
+        raise Corrupt(
+            "The exported timestamp has a version that this exchange never gave out, signed with its key.",
+            code="repository.fast_forward",
+            advice="The online key was stolen: manage.py ceremony replace-online-keys.",
+        )
+    return timestamp.signed.version
 
 
 def _owed(repository_id: str) -> list[SignedFile]:
@@ -134,7 +140,8 @@ def _replace_timestamp(repository_id: str, row: SignedFile) -> None:
     content = bytes(row.content)
     if current == content:
         return
-    if exported_version(repository_id, current) >= row.version:
+    root = metadata.read(signed_files.newest_bytes(repository_id, RoleName.ROOT), Root).signed
+    if exported_version(current, root) >= row.version:
         raise Conflict(
             "The exported timestamp is newer than the one in the database.",
             code="repository.export_ahead",

@@ -159,6 +159,8 @@ def install(row: Repository, *, now: datetime) -> bool:
         _put_into_force(row, root, now=now)
         row.root_version = root.version
         row.save(update_fields=["root_version"])
+        online = online_key_of(metadata.read_part(bytes(root.signed_part), Root))
+        private_keys.use_online_key(row.id, online.keyid, now=now)
         changed = True
     if changed:
         sign_online(row, list_bytes=None, now=now)

@@ -51,8 +51,10 @@ def sign_online(repository: Repository, *, list_bytes: bytes | None, now: dateti
     if list_bytes is not None:
         files[role] = _checked_list(row, list_bytes, published=before.get(role), now=now)
         signed_files.keep(row, role, files[role].version, list_bytes, now=now)
-    files[RoleName.TARGETS] = _targets_for(row, files.get(role), kept=before.get(RoleName.TARGETS))
-    snapshot = None if files != before else _kept_snapshot(row, now=now)
+    # A new list version must satisfy the newest delegation: a key that was taken out signs nothing new.
+    kept = before.get(RoleName.TARGETS) if list_bytes is None else None
+    files[RoleName.TARGETS] = _targets_for(row, files.get(role), kept=kept)
+    snapshot = None if files != before else _kept_snapshot(row, root.signed, now=now)
     if snapshot is None:
         snapshot = _sign_snapshot(row, root.signed, files, now=now)
     timestamp = _sign_timestamp(row, root.signed, snapshot, now=now)
@@ -148,12 +150,15 @@ def _satisfies(targets: Targets, role: RoleName, content: bytes) -> bool:
     return metadata.meets(targets, role.value, listed.signed_bytes, metadata.signatures_of(listed))
 
 
-def _kept_snapshot(row: Repository, *, now: datetime) -> MetaFacts | None:
-    """The newest snapshot while more than half of its life is left."""
+def _kept_snapshot(row: Repository, root: Root, *, now: datetime) -> MetaFacts | None:
+    """The newest snapshot while more than half of its life is left and its key is still the repository's."""
     expires = row.snapshot_expires_at
     if expires is None or lifetimes.past_half(expires, lifetimes.SNAPSHOT, now):
         return None
     content = signed_files.at_version(row.id, RoleName.SNAPSHOT, row.snapshot_version)
+    signed = metadata.read(content, Snapshot)
+    if not metadata.meets(root, "snapshot", signed.signed_bytes, metadata.signatures_of(signed)):
+        return None
     return MetaFacts(row.snapshot_version, content)
 
 

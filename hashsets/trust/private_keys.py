@@ -28,8 +28,10 @@ def create_key(
     now: datetime,
     repository_id: str | None = None,
     organisation_id: uuid.UUID | None = None,
+    waiting: bool = False,
 ) -> Key:
-    """Make an Ed25519 key, keep it sealed, and return its public half.
+    """Make an Ed25519 key, keep it sealed, and return its public half. A `waiting` one signs nothing until
+    `use_online_key`.
 
     Errors: NotAllowed `officer.demo_only` for an officer's key outside the demo.
     """
@@ -47,8 +49,16 @@ def create_key(
         organisation_id=organisation_id,
         sealed=seal(private.private_bytes_raw(), keyring=current_keyring(), context=_context(row_id)),
         created_at=now,
+        retired_at=now if waiting else None,
     )
     return key
+
+
+def use_online_key(repository_id: str, keyid: str, *, now: datetime) -> None:
+    """Let the key that the repository's root names sign from now on, and no other."""
+    keys = PrivateKey.objects.filter(purpose=PrivateKeyPurpose.ONLINE, repository_id=repository_id)
+    keys.exclude(keyid=keyid).filter(retired_at__isnull=True).update(retired_at=now)
+    keys.filter(keyid=keyid, retired_at__isnull=False).update(retired_at=None)
 
 
 def sign_as(keyid: str, purpose: PrivateKeyPurpose, payload: bytes) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db import transaction
 from securesystemslib.signer import Key
-from tuf.api.metadata import Targets
+from tuf.api.metadata import Root, Targets
 
 from accounts.audit.actions import Action
 from accounts.audit.record import record
@@ -18,7 +18,7 @@ from hashsets.lists.models import HashList
 from hashsets.trust import directory, list_role, metadata, officers, private_keys, signed_files
 from hashsets.trust.keys import check_threshold, key_of
 from hashsets.trust.metadata import PublisherFacts
-from hashsets.trust.models import AwaitedFile, PrivateKeyPurpose, Repository, RoleName
+from hashsets.trust.models import DIRECTORY, AwaitedFile, PrivateKeyPurpose, Repository, RoleName
 from hashsets.trust.online import published_file
 
 
@@ -91,6 +91,36 @@ def delegate(
             organisation_id=hash_list.organisation_id,
             now=now,
             facts={"keyids": [key.keyid for key in keys], "threshold": threshold},
+        )
+    return row
+
+
+def replace_online_key(repository_id: str, *, now: datetime, actor: Actor | None = None) -> Repository:
+    """Put a root with a fresh online key before the officers: the answer to a stolen one.
+
+    The old key signs until they have signed. Then clients drop every timestamp and snapshot of the old key,
+    and with them versions that a thief has driven up. Between the export of the new timestamp and of the new
+    root a member may see one failed poll.
+    Errors: NotFound `repository.not_found`; Conflict `repository.awaits_officers`.
+    """
+    with transaction.atomic():
+        row = signed_files.lock_repository(repository_id)
+        root = metadata.read(signed_files.newest_bytes(row.id, RoleName.ROOT), Root).signed
+        online = private_keys.create_key(
+            PrivateKeyPurpose.ONLINE, repository_id=row.id, now=now, waiting=True
+        )
+        officers.await_root(row, officers=officers.officers_of(root), online=online, now=now)
+        if repository_id == DIRECTORY:
+            officers.await_targets(row, directory.targets_for(online, now=now), now=now)
+        officers.sign_in_demo(row, now=now)
+        record(
+            Action.CEREMONY_ROOT_CREATED,
+            actor=actor or system_actor("trust"),
+            subject_type="repository",
+            subject_id=repository_id,
+            organisation_id=None,
+            now=now,
+            facts={"online_keyid": online.keyid},
         )
     return row
 

@@ -49,10 +49,10 @@ def compare_with_export(repository_id: str, *, now: datetime) -> Comparison:
     or list; Corrupt `chain.…` when the exported files do not fit together. Nothing is changed then.
     """
     content = exported_timestamp(repository_id)
-    version = exported_version(repository_id, content)
+    root = _newest_exported_root(repository_id)
+    version = exported_version(content, root.signed)
     row = Repository.objects.get(id=repository_id)
     if content is not None and version > 0 and _is_news(row, version, content):
-        root = _newest_exported_root(repository_id)
         files = _exported_files(row, root, content)
         with transaction.atomic():
             row = signed_files.lock_repository(repository_id)

@@ -22,14 +22,17 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from django.core.management import CommandError, call_command
 from pytest_django.fixtures import Settings
+from securesystemslib.signer import Signature
+from tuf.api.metadata import Metadata, Timestamp
 
 from accounts.errors import Conflict, Invalid, NotAllowed, Refusal
 from accounts.identity.acting import system_actor
 from hashsets.core import anchor
 from hashsets.lists.models import HashList
-from hashsets.trust import ceremony, directory, officer_sign, private_keys, repository
+from hashsets.trust import ceremony, directory, lifetimes, officer_sign, private_keys, repository
 from hashsets.trust.keys import key_from_pem
 from hashsets.trust.models import DIRECTORY, PrivateKey, PrivateKeyPurpose, Repository
+from hashsets.trust.resign import resign_repository
 from tests import cast
 from tests.hashsets.trust import publishing
 from tests.hashsets.trust.publishing import Member, OwnKey
@@ -267,6 +270,45 @@ def test_officers_are_replaced_without_cutting_off_anybody(
         anchor.check_list_root(current, publishing.metadata_path(hash_list.id, "1.root.json").read_bytes())
 
 
+def test_a_stolen_online_key_is_replaced_by_the_officers(
+    tmp_path: Path, officers: list[Officer], new_member: Callable[[str], Member]
+) -> None:
+    """Fast-forward: the thief signs a timestamp with the highest version there is. Members recover from
+    it.
+    """
+    _begin(officers[:2])
+    hash_list, key = _new_list()
+    _hold(tmp_path / "first", officers[:2])
+    publishing.publish(hash_list, {"manifest.json": b"1"}, [key])
+    assert new_member("old").fetch(hash_list.id) == b"1"
+    for repository_id in (hash_list.id, DIRECTORY):
+        _fast_forward(repository_id)
+    assert new_member("old").fetch(hash_list.id) == b"1"
+    with pytest.raises(Refusal) as refusal:
+        resign_repository(hash_list.id, now=publishing.now())
+    assert refusal.value.code == "repository.fast_forward"
+    call_command("ceremony", "replace-online-keys", stdout=StringIO())
+    done = _hold(tmp_path / "second", officers[:2])
+    assert (set(done.installed), done.waiting) == ({DIRECTORY, hash_list.id}, ())
+    publishing.publish(hash_list, {"manifest.json": b"2"}, [key])
+    for name in ("old", "fresh"):
+        assert new_member(name).fetch(hash_list.id) == b"2"
+        assert new_member(name).fetch(DIRECTORY, "catalogue.json") is not None
+    assert resign_repository(hash_list.id, now=publishing.now()).timestamp_version < 10
+    assert new_member("old").fetch(hash_list.id) == b"2"
+
+
+def _fast_forward(repository_id: str) -> None:
+    path = publishing.metadata_path(repository_id, "timestamp.json")
+    forged = Metadata[Timestamp].from_bytes(path.read_bytes())
+    forged.signed.version = 2**31 - 1
+    (keyid,) = forged.signatures
+    signature = private_keys.sign_as(keyid, PrivateKeyPurpose.ONLINE, forged.signed_bytes)
+    forged.signatures[keyid] = Signature(keyid, signature)
+    path.unlink()
+    path.write_bytes(forged.to_bytes())
+
+
 def test_roots_are_put_before_the_officers_before_they_expire(
     tmp_path: Path, officers: list[Officer], new_member: Callable[[str], Member]
 ) -> None:
@@ -275,7 +317,7 @@ def test_roots_are_put_before_the_officers_before_they_expire(
     _hold(tmp_path / "first", officers[:1])
     publishing.publish(hash_list, {"manifest.json": b"1"}, [key])
     assert _export(tmp_path / "second") == []
-    later = publishing.now() + directory.lifetimes.ROOT - directory.lifetimes.RENEW_WITHIN
+    later = publishing.now() + lifetimes.ROOT - lifetimes.RENEW_WITHIN
     names = ceremony.export_requests(tmp_path / "third", actor=HOST, now=later)
     assert sorted(names) == sorted(
         [f"{hash_list.id}.2.root", f"{hash_list.id}.2.targets", "directory.2.root", "directory.2.targets"]

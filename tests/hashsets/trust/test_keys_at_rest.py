@@ -13,7 +13,7 @@ from accounts.sealing.keyring import current_keyring
 from accounts.sealing.sealing import unseal
 from accounts.signing_keys.models import SigningKey, SigningKeyStatus
 from accounts.signing_keys.register import confirm_key, revoke_key
-from hashsets.trust import hosted, private_keys, push_key, repository
+from hashsets.trust import hosted, list_role, private_keys, push_key, repository
 from hashsets.trust.export import export_repository
 from hashsets.trust.models import PrivateKey, PrivateKeyPurpose
 from tests import cast
@@ -40,8 +40,8 @@ def test_a_hosted_key_signs_for_its_publisher(member: Member) -> None:
     part = publishing.draft(hash_list, {"manifest.json": b"hosted"})
     signature = hosted.sign_hosted(key, part)
     delegation = repository.delegation_bytes(hash_list.id)
-    assert publishing.list_role.valid_signatures(delegation, part, {key.keyid: signature}) == {key.keyid}
-    publishing.commit(hash_list, publishing.list_role.assemble(part, {key.keyid: signature}))
+    assert list_role.valid_signatures(delegation, part, {key.keyid: signature}) == {key.keyid}
+    publishing.commit(hash_list, list_role.assemble(part, {key.keyid: signature}))
     export_repository(hash_list.id, now=publishing.now())
     assert member.fetch(hash_list.id) == b"hosted"
     assert b'"key_custody":"hosted"' in publishing.metadata_path(hash_list.id, "1.targets.json").read_bytes()

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.db import connections, transaction
+from tuf.api.metadata import Snapshot, Targets
 
 from accounts.audit.models import AuditEvent
 from accounts.errors import Conflict, Corrupt, Invalid, Refusal, TooLarge, Unsupported
@@ -152,6 +153,26 @@ def test_a_list_version_below_its_threshold_is_not_published() -> None:
     assert not SignedFile.objects.filter(repository_id=hash_list.id, role="list").exists()
 
 
+def test_a_key_that_was_taken_out_publishes_nothing_new(member: Member) -> None:
+    """Even though the delegation that names it is still in force for what is published."""
+    harbor = cast.harbor()
+    old, new = publishing.own_key(harbor), publishing.own_key(harbor)
+    hash_list = publishing.open_list(harbor, [old])
+    publishing.publish(hash_list, {"manifest.json": b"1"}, [old])
+    repository.delegate(hash_list, publisher_keys=[new.row], threshold=1, now=publishing.now())
+    with pytest.raises(Conflict) as refusal:
+        publishing.publish(hash_list, {"manifest.json": b"2"}, [old])
+    assert refusal.value.code == "list.threshold_not_met"
+    resign_repository(hash_list.id, now=publishing.now())
+    assert member.fetch(hash_list.id) == b"1"
+    # Revocation: the remaining key signs the same content as the next version, and both take effect at once.
+    publishing.publish(hash_list, {"manifest.json": b"1"}, [new])
+    assert member.fetch(hash_list.id) == b"1"
+    newest = SignedFile.objects.filter(repository_id=hash_list.id, role="snapshot").order_by("-version")[0]
+    named = metadata.read(bytes(newest.content), Snapshot).signed.meta
+    assert {name: facts.version for name, facts in named.items()} == {"targets.json": 2, "list.json": 3}
+
+
 def test_a_list_version_that_was_not_drawn_or_is_not_newer_is_refused() -> None:
     harbor = cast.harbor()
     key = publishing.own_key(harbor)
@@ -251,7 +272,7 @@ def test_the_same_part_and_signatures_give_the_same_bytes() -> None:
     signatures = {key.row.keyid: key.sign(part) for key in (one, two)}
     backwards = dict(reversed(signatures.items()))
     assert list_role.assemble(part, signatures) == list_role.assemble(part, backwards)
-    assert metadata.read(list_role.assemble(part, {}), metadata.Targets).signed_bytes == part
+    assert metadata.read(list_role.assemble(part, {}), Targets).signed_bytes == part
     for other in (part + b" ", part.replace(b'"version":1', b'"version": 1'), b"{}", b"", b"\xff"):
         with pytest.raises(Corrupt):
             list_role.assemble(other, signatures)

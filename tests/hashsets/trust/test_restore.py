@@ -11,7 +11,7 @@ from django.core import serializers
 
 from accounts.errors import Corrupt, Refusal
 from hashsets.lists.models import HashList
-from hashsets.trust import repository
+from hashsets.trust import list_role, repository
 from hashsets.trust.export import export_repository
 from hashsets.trust.models import Repository, SignedFile
 from hashsets.trust.resign import due_repositories, resign_repository
@@ -134,7 +134,7 @@ def test_a_delegation_newer_than_the_backup_is_taken_back(new_member: Callable[[
     resign_repository(hash_list.id, now=later)
     assert new_member("fresh").fetch(hash_list.id) == b"2"
     # The list's new rule is known again: one signature is not enough any more.
-    assert publishing.list_role.threshold(repository.delegation_bytes(hash_list.id)) == 2
+    assert list_role.threshold(repository.delegation_bytes(hash_list.id)) == 2
 
 
 def _files(hash_list: HashList) -> dict[str, bytes]:
