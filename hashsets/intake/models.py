@@ -68,6 +68,33 @@ class SubmissionQuerySet(models.QuerySet["Submission"]):
             "-urgent", "received_at", "id"
         )
 
+    def waiting(self, now: datetime) -> SubmissionQuerySet:
+        """Those that nobody validates at the moment: new ones, and ones whose worker has not been heard
+        of.
+        """
+        return self.filter(
+            models.Q(state=SubmissionState.RECEIVED)
+            | models.Q(state=SubmissionState.VALIDATING, lease_until__lte=now)
+        )
+
+    def claim_for_validation(self, submission_id: uuid.UUID, *, now: datetime, lease_until: datetime) -> bool:
+        """Whether the caller now holds the lease; exactly one of several callers does."""
+        claimed = (
+            self.waiting(now)
+            .filter(id=submission_id)
+            .update(
+                state=SubmissionState.VALIDATING,
+                lease_until=lease_until,
+                claims=models.F("claims") + 1,
+                rows_done=0,
+            )
+        )
+        return claimed == 1
+
+    def held(self, submission_id: uuid.UUID, lease_until: datetime) -> SubmissionQuerySet:
+        """The submission while this very lease is on it; whoever lost it updates no row."""
+        return self.filter(id=submission_id, state=SubmissionState.VALIDATING, lease_until=lease_until)
+
 
 class Submission(models.Model):
     """A proposed change to one list. Its reference (`S-` and 8 characters) is what people quote."""
@@ -80,7 +107,7 @@ class Submission(models.Model):
     note = models.CharField(max_length=1_000, blank=True, help_text="why, in the contributor's words")
     state = models.CharField(max_length=12, choices=SubmissionState.choices, default=SubmissionState.RECEIVED)
 
-    # The upload: stored by digest before it is acknowledged, deleted 30 days after the decision.
+    # The upload: stored and digested before it is acknowledged, deleted 30 days after the decision.
     upload_sha256 = models.CharField(max_length=64)
     upload_length = models.PositiveBigIntegerField()
     upload_deleted_at = models.DateTimeField(null=True)

@@ -8,21 +8,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from accounts.errors import Conflict, Corrupt
 from hashsets.blobs import keys
 from hashsets.blobs.current import blob_store
-from hashsets.blobs.store import BlobStore
 from hashsets.core.hashtypes import hash_type
-from hashsets.core.manifest import (
-    MAX_MANIFEST_BYTES,
-    Manifest,
-    TypeState,
-    delta_name,
-    manifest_name,
-    part_name,
-)
-from hashsets.core.segment import Kind, Segment, SegmentFacts
+from hashsets.core.manifest import MAX_MANIFEST_BYTES, Manifest, manifest_name
 from hashsets.core.state import State
 from hashsets.lists.models import HashList
 
@@ -81,29 +73,16 @@ def state_of_manifest(list_id: str, release: int, manifest_sha256: str) -> ListS
     manifest = Manifest.parse(content)
     if manifest.list_id != list_id or manifest.release != release:
         raise _damaged()
-    states = {typed.slug: _state(store, list_id, typed) for typed in manifest.types}
-    return ListState(release, manifest, manifest_sha256, states)
+    files = dict(manifest.files())
 
-
-def _state(store: BlobStore, list_id: str, typed: TypeState) -> State:
-    kind = hash_type(typed.slug)
-
-    def segment(name: str, which: Kind, facts: SegmentFacts) -> Segment:
-        path = store.local_path(keys.target(list_id, name, facts.sha256))
-        if path.stat().st_size != facts.length:
+    def source_of(name: str) -> Path:
+        path = store.local_path(keys.target(list_id, name, files[name].sha256))
+        if path.stat().st_size != files[name].length:
             raise Corrupt("A stored segment does not have its recorded length.", code="segment.damaged")
-        return Segment(kind, which, path, facts)
+        return path
 
-    snapshot = typed.snapshot
-    parts = tuple(
-        segment(part_name(list_id, typed.slug, snapshot.release, number), Kind.FULL, facts)
-        for number, facts in enumerate(snapshot.parts, start=1)
-    )
-    deltas = tuple(
-        segment(delta_name(list_id, typed.slug, delta.base, delta.release), Kind.DELTA, delta.facts)
-        for delta in typed.chain
-    )
-    return State(kind, parts, deltas)
+    states = {typed.slug: manifest.open(typed.slug, source_of) for typed in manifest.types}
+    return ListState(release, manifest, manifest_sha256, states)
 
 
 def _damaged() -> Corrupt:
