@@ -5,10 +5,11 @@ from __future__ import annotations
 from hashsets.intake.models import StagedFile, Submission
 from hashsets.lists.models import Classification, HashList, ListAudience, ListSigningKey
 from hashsets.releases.models import Approval, Draft, DraftSignature, Release, TargetFile
-from hashsets.trust.models import PrivateKey, Repository, SignedFile
+from hashsets.trust.models import AwaitedFile, PrivateKey, Repository, SignedFile
 
 __all__ = [
     "Approval",
+    "AwaitedFile",
     "Classification",
     "Draft",
     "DraftSignature",

@@ -1,8 +1,8 @@
 """The sample list's content: real hashes, of files and pictures that are harmless and on every machine.
 
 Every file of the Python installation that runs the demo is hashed three ways, and pictures with the spectrum
-of natural photographs are drawn from a seed and hashed with PDQ. Empty files are left in on purpose: the gate
-refuses them, and the problem report has something to show.
+of natural photographs are drawn from a seed and hashed with PDQ. The empty file is left in on purpose: the
+gate refuses it, and the problem report has something to show.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def installation() -> tuple[Path, ...]:
 def hashed_files(roots: Iterable[Path]) -> Iterator[Line]:
     """One line per content below `roots`, in a stable order; compiled caches are left out.
 
-    Copies count once, but for empty files: the same content under two classes would contradict itself.
+    Copies count once: the same content under two classes would contradict itself.
     """
     files = {path for root in roots for path in root.rglob("*") if "__pycache__" not in path.parts}
     seen: set[str] = set()
@@ -70,7 +70,7 @@ def hashed_files(roots: Iterable[Path]) -> Iterator[Line]:
         except OSError:
             continue
         digest = hashlib.sha256(content).hexdigest()
-        if content and digest in seen:
+        if digest in seen:
             continue
         seen.add(digest)
         yield Line(

@@ -89,7 +89,7 @@ class Journey:
     def _submit(self, file: Path, note: str) -> str:
         with self._step("upload and validate") as outcome:
             arguments = ("submit", self._world.list_id, str(file), "--mode", "replace", "--note", note)
-            told = self._publisher.hashx(*arguments)
+            told = self._publisher.hashx(*arguments)["submission"]
             counts = told["counts"]
             outcome.append(
                 f"{told['reference']}: {counts['rows']:,} lines, {counts['problems']:,} refused, "

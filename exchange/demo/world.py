@@ -101,14 +101,19 @@ _CAST: Final[tuple[tuple[str, OrganisationKind, str, tuple[tuple[str, tuple[Role
 def ensure_world(file: Path, *, now: datetime) -> World:
     """The sample world, made on the first call and read back from `file` later."""
     if file.exists():
-        told = json.loads(file.read_text(encoding="utf-8"))
-        told["people"] = tuple(SignIn(**person) for person in told["people"])
-        return World(**told)
+        return read_world(file)
     world = _make_world(now)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.touch(mode=0o600)
     file.write_text(json.dumps(asdict(world), indent=2), encoding="utf-8")
     return world
+
+
+def read_world(file: Path) -> World:
+    """The sample world as an earlier `ensure_world` wrote it."""
+    told = json.loads(file.read_text(encoding="utf-8"))
+    told["people"] = tuple(SignIn(**person) for person in told["people"])
+    return World(**told)
 
 
 def _make_world(now: datetime) -> World:

@@ -24,8 +24,9 @@ from hashsets.trust.models import Repository
 
 # A notice that has been due for longer than this means that nobody is delivering.
 OLDEST_DUE = timedelta(seconds=60)
-# A poll may take as long as one validation; a poller silent for longer than this is not running.
+# A delivery run ends within seconds of its slowest endpoint; a poller silent for longer is not running.
 SILENT_AFTER_SECONDS = 120.0
+PUSH_QUEUES = frozenset({"push", "push-urgent"})
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
 
 
@@ -83,9 +84,13 @@ def _trust() -> bool:
 
 
 def _workers() -> bool:
-    """The pollers on this machine, if any ran here, have looked for work lately."""
-    ages = [age for age in heartbeat_ages(now=timezone.now()).values() if age is not None]
-    return all(age <= SILENT_AFTER_SECONDS for age in ages)
+    """The push pollers on this machine, if any ran here, have looked for work lately.
+
+    Data workers are not asked: a validation of a hundred million lines may keep one busy for minutes.
+    """
+    ages = heartbeat_ages(now=timezone.now())
+    looked = [age for queue, age in ages.items() if queue in PUSH_QUEUES and age is not None]
+    return all(age <= SILENT_AFTER_SECONDS for age in looked)
 
 
 @require_safe

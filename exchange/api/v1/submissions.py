@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from itertools import islice
 from typing import Any, ClassVar
 
 from django.http import HttpResponseBase, StreamingHttpResponse
@@ -113,7 +114,7 @@ class Problems(Door):
         if not (raw.isascii() and raw.isdigit() and len(raw) <= 6):
             raise Invalid("This cursor is not one of ours.", code="page.cursor", field="cursor")
         start, limit = int(raw), page_size(request)
-        rows = problems.read_problems(submission, start=start, limit=limit + 1)
+        rows = list(islice(problems.read_problems(submission), start, start + limit + 1))
         following = str(start + limit) if len(rows) > limit else None
         return Response({"items": [ProblemRowOut(row).data for row in rows[:limit]], "next": following})
 

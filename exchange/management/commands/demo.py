@@ -14,8 +14,10 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
 from exchange.demo.run import run_demo
+from exchange.demo.world import ensure_world
 
 FRESH = "HX_DEMO_FRESH"  # set for the child that runs a journey in a folder of its own
 
@@ -29,6 +31,9 @@ class Command(BaseCommand):
             "--once", action="store_true", help="run the journey in a fresh folder, then exit"
         )
         parser.add_argument("--bind", default="127.0.0.1:8000", help="host:port of the web server")
+        parser.add_argument(
+            "--world", action="store_true", help="only make the sample world, in this database"
+        )
         parser.add_argument("--member-port", type=int, default=8090, help="port of Lumen's machine")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -36,6 +41,9 @@ class Command(BaseCommand):
             raise CommandError(
                 "The demo makes keys and passwords that protect nothing: set HX_DEMO=1 to run it."
             )
+        if options["world"]:
+            ensure_world(settings.HX_VAR / "demo" / "world.json", now=timezone.now())
+            return
         if options["once"] and FRESH not in os.environ:
             self._in_fresh_folder()
             return
