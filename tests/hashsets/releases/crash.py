@@ -1,0 +1,89 @@
+"""Runs a step of the flow in a child process that is killed before or after its k-th effect.
+
+Effects are what can be seen from outside: an SQL statement, a commit, a blob that is stored, a file that
+gets its name.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final
+from unittest.mock import patch
+
+from django.db import connection, connections
+
+from hashsets.blobs.folder import FolderStore
+
+FINISHED: Final = 0
+FAILED: Final = 3
+
+
+class Countdown:
+    """Kills this very process at the n-th moment, counting from 0; every effect has a moment before and
+    one after.
+    """
+
+    def __init__(self, moment: int) -> None:
+        self.left = moment
+
+    def tick(self) -> None:
+        if self.left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.left -= 1
+
+    def around(self, effect: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*args: Any, **named: Any) -> Any:
+            self.tick()
+            result = effect(*args, **named)
+            self.tick()
+            return result
+
+        return counted
+
+    def sql(self, execute: Callable[..., Any], *args: Any) -> Any:
+        return self.around(execute)(*args)
+
+
+def killed_at(moment: int, step: Callable[[], object]) -> bool:
+    """Whether a child that runs `step` was killed at `moment`; False when it had finished before.
+
+    The child has connections of its own; nothing that it commits is undone.
+    """
+    connections.close_all()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if child == 0:
+        os._exit(_run(moment, step))
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        assert os.WTERMSIG(status) == signal.SIGKILL
+        return True
+    assert os.WEXITSTATUS(status) == FINISHED, "the step failed in the child; its traceback is above"
+    return False
+
+
+def _run(moment: int, step: Callable[[], object]) -> int:
+    countdown = Countdown(moment)
+    database: Any = connection  # `_commit` is Django's own, and no stub tells of it
+    try:
+        database.ensure_connection()
+        with ExitStack() as stack:
+            stack.enter_context(database.execute_wrapper(countdown.sql))
+            stack.enter_context(patch.object(database, "_commit", countdown.around(database._commit)))
+            for name in ("put_file", "put_bytes", "replace_bytes"):
+                effect = countdown.around(getattr(FolderStore, name))
+                stack.enter_context(patch.object(FolderStore, name, effect))
+            stack.enter_context(patch.object(os, "link", countdown.around(os.link)))
+            stack.enter_context(patch.object(Path, "replace", countdown.around(Path.replace)))
+            step()
+    except BaseException:
+        traceback.print_exc()
+        return FAILED
+    return FINISHED
