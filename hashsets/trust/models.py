@@ -124,8 +124,7 @@ class PrivateKey(models.Model):
     )
     sealed = models.TextField(help_text="AES-GCM, see accounts.sealing; associated data is this row's id")
     created_at = models.DateTimeField()
-    # Null while the key is in use; a fresh online key that waits for its root is not in use yet.
-    retired_at = models.DateTimeField(null=True)
+    retired_at = models.DateTimeField(null=True, help_text="null while the key is in use")
 
     class Meta:
         constraints: ClassVar = [

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from tuf.api.metadata import Root, Snapshot, Targets
+from tuf.api.metadata import Metadata, Root, Snapshot, Targets
 
 from accounts.errors import Conflict, Corrupt
 from hashsets.trust import chain, lifetimes, list_role, metadata, private_keys, signed_files
@@ -58,17 +58,7 @@ def sign_online(repository: Repository, *, list_bytes: bytes | None, now: dateti
     if snapshot is None:
         snapshot = _sign_snapshot(row, root.signed, files, now=now)
     timestamp = _sign_timestamp(row, root.signed, snapshot, now=now)
-    chain.verify(
-        chain.Files(
-            root=root,
-            timestamp=timestamp,
-            snapshot=snapshot.content,
-            targets=files[RoleName.TARGETS].content,
-            delegated=files[role].content if role in files else None,
-        ),
-        role=role,
-        now=now,
-    )
+    _verify(row, root, files, snapshot, timestamp, now=now)
     row.resign_at = now + lifetimes.RESIGN_EVERY
     row.save(
         update_fields=[
@@ -87,6 +77,24 @@ def sign_online(repository: Repository, *, list_bytes: bytes | None, now: dateti
         list_version=files[role].version if role in files else 0,
         snapshot_version=snapshot.version,
         timestamp_version=row.timestamp_version,
+    )
+
+
+def _verify(
+    row: Repository,
+    root: Metadata[Root],
+    files: dict[RoleName, MetaFacts],
+    snapshot: MetaFacts,
+    timestamp: bytes,
+    *,
+    now: datetime,
+) -> None:
+    role = row.delegated_role
+    delegated = files[role].content if role in files else None
+    chain.verify(
+        chain.Files(root, timestamp, snapshot.content, files[RoleName.TARGETS].content, delegated),
+        role=role,
+        now=now,
     )
 
 
