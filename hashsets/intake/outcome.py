@@ -16,7 +16,7 @@ from django.db import transaction
 
 from accounts.audit.actions import Action
 from accounts.audit.record import record
-from accounts.errors import Invalid
+from accounts.errors import Refusal
 from accounts.identity.acting import system_actor
 from hashsets.blobs import keys
 from hashsets.blobs.current import blob_store
@@ -103,7 +103,7 @@ def settle_staged(
 def settle_refused(
     submission: Submission,
     lease: Lease,
-    refusal: Invalid,
+    refusal: Refusal,
     staged: Staged | None,
     log: ProblemLog,
     files: list[StoredFile],

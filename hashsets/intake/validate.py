@@ -24,7 +24,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from accounts.errors import Invalid
+from accounts.errors import Conflict, Invalid
 from hashsets.blobs import keys
 from hashsets.blobs.current import blob_store
 from hashsets.core.diff import Mode
@@ -37,6 +37,8 @@ from hashsets.lists.current import newest_state
 
 # A submission that killed this many workers is refused, so that it cannot kill workers for ever.
 MAX_CLAIMS: Final = 12
+# Refusals with other codes come from stored segments and manifests: no reason to decide a submission.
+_THE_FILES_FAULT: Final = ("csv.", "submission.", "list.closed")
 
 
 def submissions_due(now: datetime, limit: int) -> list[UUID]:
@@ -80,7 +82,9 @@ def _decide(submission: Submission, lease: Lease, folder: Path) -> bool:
         with blob_store().open(keys.upload(submission.id)) as file:
             staged = staging.stage(file, sha256=submission.upload_sha256)  # (2)
         staged.check()
-    except Invalid as refusal:
+    except (Invalid, Conflict) as refusal:
+        if not refusal.code.startswith(_THE_FILES_FAULT):
+            raise
         files = store_files(submission, base.release, {}, staging.log, folder)
         return settle_refused(submission, lease, refusal, staged, staging.log, files, base.release)
     files = store_files(submission, base.release, staged.files, staging.log, folder)  # (3)
