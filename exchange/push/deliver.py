@@ -1,10 +1,9 @@
 """Delivers what is owed on one lane: claim, tell, write down, until nothing is due.
 
 (1) claim due endpoints, as many as the window has room for; (2) read what they are owed and compose their
-notices;
-(3) start the posts; (4) write the results of those that have ended while the others go on; (5) look again.
-A nudge that comes during a run makes it look at once, so there is one run per lane and process, never a
-queue of them.
+notices; (3) start the posts; (4) when some have ended, claim for the room they made; (5) and only then write
+down how they ended, while the others go on. A nudge that comes during a run makes it look at once, so there
+is one run per lane and process, never a queue of them.
 
 The caller's thread does everything that touches the database; the window's thread does nothing but HTTP. A
 process that is killed at any step has lost nothing: its leases end and the same notices are sent again.
@@ -44,7 +43,7 @@ logger = logging.getLogger(__name__)
 
 LONGEST_RUN = 300.0
 """Seconds after which a run claims nothing new: the poller starts the next one, on fresh connections."""
-_LOOK_EVERY = 0.5
+_LOOK_EVERY = 1.0
 _OPEN_FILES = 8_192
 
 
@@ -121,24 +120,26 @@ class _Run:
             self._start(window, first)
             looked = float("-inf")
             while True:
-                self._settle(window.finished(wait=_LOOK_EVERY / 2))
+                ended = self._ended(window.finished(wait=_LOOK_EVERY / 4))
                 started = 0
                 if time.monotonic() < until and self._should_look(looked):
                     self._turn.look_again.clear()
                     started = self._start(window, self._claim())
                     # After a look that found something the next one need not wait.
                     looked = float("-inf") if started else time.monotonic()
-                if not started and not self._pending:
+                # Written after the next posts have begun: who waits for a notice comes before our books.
+                self._settle(ended)
+                if not (ended or started or self._pending):
                     return self._attempts
 
     def _should_look(self, looked: float) -> bool:
-        """When nudged, when idle, and otherwise twice a second; never for a handful of free places."""
+        """When nudged, when idle, and otherwise every second; never for a handful of free places."""
         room = self._limits.window - self._in_flight.total
         if not self._pending or self._turn.look_again.is_set():
             return room > 0
         if time.monotonic() - looked < _LOOK_EVERY:
             return False
-        return room >= self._limits.window // 8 or (room > 0 and looked > float("-inf"))
+        return room >= self._limits.window // 4 or (room > 0 and looked > float("-inf"))
 
     def _claim(self) -> list[Endpoint]:
         room = self._limits.window - self._in_flight.total
@@ -165,7 +166,7 @@ class _Run:
                     "An endpoint's secret cannot be opened.", extra={"endpoint": str(endpoint.id)}
                 )
                 answer = Answer(Outcome.UNSEALED, error="The exchange cannot open this endpoint's secret.")
-                self._settle([(endpoint.id, answer)])
+                self._settle(self._ended([(endpoint.id, answer)]))
         window.submit(posts)
         return len(claimed) - len(unused)
 
@@ -177,13 +178,16 @@ class _Run:
         )
         return Post(endpoint.url, headers, notice.body, connect=timing.connect, total=timing.total)
 
-    def _settle(self, ended: Sequence[tuple[UUID, Answer]]) -> None:
+    def _ended(self, answers: Sequence[tuple[UUID, Answer]]) -> list[Tried]:
         tried: list[Tried] = []
-        for endpoint_id, answer in ended:
+        for endpoint_id, answer in answers:
             endpoint, notice, started = self._pending.pop(endpoint_id)
             self._in_flight.remove(endpoint)
             self._attempts[answer.outcome] += 1
             tried.append(Tried(endpoint, notice, answer, started))
+        return tried
+
+    def _settle(self, tried: Sequence[Tried]) -> None:
         settle(tried, lane=self._lane, now=self._clock.now(), draw=self._draw)
 
 

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 Key = TypeVar("Key")
 
-_LINGER = 0.03
+_LINGER = 0.06
 
 
 class Window(Generic[Key]):

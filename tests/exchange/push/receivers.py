@@ -13,6 +13,7 @@ import hashlib
 import hmac
 import json
 import queue
+import resource
 import sys
 import threading
 import time
@@ -134,6 +135,8 @@ def running_members() -> Iterator[Members]:
 
 def main() -> None:
     """Serve as a process. At the end of input print when each host last got a notice, as JSON."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     with running_members() as members:
         print(members.port, flush=True)  # noqa: T201
         sys.stdin.read()
