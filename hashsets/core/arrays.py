@@ -1,7 +1,7 @@
 """Between Arrow and numpy by way of buffers.
 
-Arrow's own conversions import pandas wherever it is installed, for 1.6 s of CPU, to ask whether they were given a
-pandas object; a command that syncs one list in a tenth of that should not pay it.
+Arrow's own conversions import pandas wherever it is installed, for 1.6 s of CPU, to ask whether they were
+given a pandas object; a command that syncs one list in a tenth of that should not pay it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""From text cells to typed columns, a whole column at a time: what intake calls for every column beside the hash.
+"""From text cells to typed columns, a whole column at a time: what intake calls for every column beside the
+hash.
 
-Each function takes an Arrow string column (nulls and blank cells mean "empty") and returns the values with a mask of
-the rows that could be read; the caller turns the others into problems with the reason that the docstring names.
-Columns repeat few values (but for references), so most work is done once per distinct value.
+Each function takes an Arrow string column (nulls and blank cells mean "empty") and returns the values with a
+mask of the rows that could be read; the caller turns the others into problems with the reason that the
+docstring names. Columns repeat few values (but for references), so most work is done once per distinct value.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ class Cells(Generic[Values]):
 
 
 def classifications(column: Column, codes: Mapping[str, int]) -> Cells[NDArray[np.uint8]]:
-    """Label -> the list's code (case and surrounding space ignored); empty -> 0. Bad: `classification.unknown`."""
+    """Label -> the list's code (case and surrounding space ignored); empty -> 0. Bad:
+    `classification.unknown`."""
     known = {name.casefold(): code for name, code in codes.items()}
     return _numbers(column, lambda text: known.get(text.casefold()), 0)
 
@@ -50,7 +52,8 @@ def qualities(column: Column) -> Cells[NDArray[np.uint8]]:
 
 
 def labels(column: Column, codes: Mapping[str, int]) -> Cells[ArrowArray | None]:
-    """Labels separated by semicolons -> ascending list<uint16>; None when all are empty. Bad: `labels.unreadable`."""
+    """Labels separated by semicolons -> ascending list<uint16>; None when all are empty. Bad:
+    `labels.unreadable`."""
     known = {name.casefold(): code for name, code in codes.items()}
 
     def read(text: str) -> tuple[int, ...] | None:
@@ -97,7 +100,8 @@ def _numbers(column: Column, read: Callable[[str], int | None], empty: int) -> C
 def _distinct(
     column: Column, read: Callable[[str], Any | None]
 ) -> tuple[list[Any | None], NDArray[np.bool_], NDArray[np.int64]]:
-    """Each distinct text read once; which rows could be read; each row's distinct text, -1 for an empty cell."""
+    """Each distinct text read once; which rows could be read; each row's distinct text, -1 for an empty
+    cell."""
     encoded = _trimmed(column).dictionary_encode()
     texts = encoded.dictionary.cast(pa.binary()).to_pylist()
     found = [read(text.decode("utf-8", "replace")) if text else None for text in texts]

@@ -1,8 +1,8 @@
 """The columns of an entry, once: their order, their Arrow types, and `Rows`, the numpy view of them.
 
 Arrow is used at the edges (files in, files out) and numpy in between: gathering 32-byte hashes by index costs
-70 ns a row in numpy and 2 us in pyarrow 26. The two columns of variable length stay Arrow arrays, and are `None`
-while every row is empty, which is the usual case and then costs nothing.
+70 ns a row in numpy and 2 us in pyarrow 26. The two columns of variable length stay Arrow arrays, and are
+`None` while every row is empty, which is the usual case and then costs nothing.
 """
 
 from __future__ import annotations
@@ -99,8 +99,8 @@ class Rows:
     """Entries as columns of one length n; in a delta `op` says what each row does, in a state `op` is None.
 
     `hash` is uint8[n, width]. `quality` uses `NO_QUALITY` for null. `labels` (list<uint16>, ascending, no
-    repeats) and `source_ref` (string) are None when no row has any. In removal rows all but key and op hold the
-    empty value. Arrays are shared, never written to.
+    repeats) and `source_ref` (string) are None when no row has any. In removal rows all but key and op hold
+    the empty value. Arrays are shared, never written to.
     """
 
     hash: NDArray[np.uint8]
@@ -144,7 +144,8 @@ class Rows:
 
     @classmethod
     def from_arrow(cls, table: pa.Table | pa.RecordBatch) -> Rows:
-        """From a snapshot's or a delta's columns; without copying where Arrow holds one chunk and no nulls."""
+        """From a snapshot's or a delta's columns; without copying where Arrow holds one chunk and no
+        nulls."""
         columns = {name: one_chunk(table.column(name)) for name in table.schema.names}
         op = columns.get("op")
         return cls(
@@ -225,7 +226,8 @@ class Rows:
         return replace(self, op=op)
 
     def released(self, *, added: int | NDArray[np.uint32], changed: int) -> Rows:
-        """The same rows with release numbers; `added` may differ from row to row (an update keeps its own)."""
+        """The same rows with release numbers; `added` may differ from row to row (an update keeps its
+        own)."""
         first = np.full(len(self), added, np.uint32) if isinstance(added, int) else added
         return replace(self, added=first, changed=np.full(len(self), changed, np.uint32))
 
@@ -234,7 +236,8 @@ class Rows:
         return Rows.keyed(self.hash, self.item).with_op(Op.REMOVE)
 
     def to_arrow(self) -> pa.RecordBatch:
-        """With the schema of a snapshot, or of a delta when `op` is set (then metadata is null on removals)."""
+        """With the schema of a snapshot, or of a delta when `op` is set (then metadata is null on
+        removals)."""
         gone = None if self.op is None else self.op == Op.REMOVE
         columns: list[ArrowArray] = [
             hash_array(self.hash),

@@ -23,8 +23,8 @@ MAX_CHAIN: Final = 32  # each delta costs every reader a file; stock clients sto
 
 
 def snapshot_due(count: int, operations: int, chain: int) -> bool:
-    """Whether this release should rewrite the snapshot: with it, `operations` rows in `chain` deltas stand over the
-    last snapshot of a list that has `count` entries now."""
+    """Whether this release should rewrite the snapshot: with it, `operations` rows in `chain` deltas stand
+    over the last snapshot of a list that has `count` entries now."""
     return operations * 100 > count * MAX_SHARE_PERCENT or chain > MAX_CHAIN
 
 

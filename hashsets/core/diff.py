@@ -1,7 +1,7 @@
-"""What a submission would change: operations between a list's state and the submitted rows, in one of four modes.
+"""What a submission would change: operations between a list's state and the rows sent, in one of four modes.
 
-add      an entry that is there with the same facts is a counted no-op, with different facts a problem; columns that
-         the submission does not have are not compared
+add      an entry that is there with the same facts is a counted no-op, with different facts a problem;
+         columns that the submission does not have are not compared
 update   an absent entry is a problem; a column that is not given keeps its value, an empty cell clears it
 remove   an absent entry is counted; facts are ignored
 replace  the submission is the whole list from now on; a column that it does not have is empty from now on
@@ -41,7 +41,8 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DiffCounts:
-    """Operations, and rows that ask for nothing: `unchanged` (already so) and `absent` (to remove, but not there)."""
+    """Operations, and rows that ask for nothing: `unchanged` (already so) and `absent` (to remove, but not
+    there)."""
 
     adds: int = 0
     updates: int = 0
@@ -62,14 +63,16 @@ def compare(state: State, incoming: Entries | Iterable[Entries], mode: Mode, *, 
 
 
 def entries_of_items(state: State, items: NDArray[np.int64]) -> tuple[Entries, int]:
-    """Removal by item: the entries of these items, to be compared in mode `remove`, and how many items have none."""
+    """Removal by item: the entries of these items, to be compared in mode `remove`, and how many items have
+    none."""
     rows = state.keys_of_items(items)
     missing = len(np.setdiff1d(items, rows.item))
     return Entries(state.hash_type, rows, np.zeros(len(rows), np.uint32)), missing
 
 
 class Comparison:
-    """A diff in progress: iterate `batches()` once (for example into `write_delta`), then read counts and problems."""
+    """A diff in progress: iterate `batches()` once (for example into `write_delta`), then read counts and
+    problems."""
 
     def __init__(self, state: State, runs: Iterable[Entries], mode: Mode, release: int) -> None:
         self._state, self._runs, self._mode, self._release = state, runs, mode, release
@@ -184,7 +187,8 @@ class _Stream:
 
 
 def _pieces(run: Entries) -> Iterator[Entries]:
-    """Slices of at most PIECE_ROWS (more only where one hash has more), never parting the entries of one hash."""
+    """Slices of at most PIECE_ROWS (more only where one hash has more), never parting the entries of one
+    hash."""
     start = 0
     while start < len(run):
         stop = min(start + PIECE_ROWS, len(run))

@@ -1,4 +1,5 @@
-"""What an approval is bound to: one digest over the operations of a submission, whatever files they are kept in."""
+"""What an approval is bound to: one digest over the operations of a submission, whatever files they are kept
+in."""
 
 from __future__ import annotations
 
@@ -20,10 +21,11 @@ COLUMNS: Final = ("hash", "item", "classification", "quality", "labels", "source
 def operations_digest(deltas: Mapping[str, Iterable[Rows]]) -> str:
     """SHA-256 (hex) over the operations per hash type slug.
 
-    The same operations give the same digest whatever the file encoding, the batch sizes, and the release numbers in
-    `added` and `changed`. Types without operations do not count. Layout: SHA-256 of "hash-exchange operations 1\\n",
-    then per type, ascending by slug: length of slug (u8), slug, and for every 65,536 rows (the last block may be
-    shorter) the digest of their layout (`layout`, tag 0x04, columns as in COLUMNS), then the number of rows (u64)."""
+    The same operations give the same digest whatever the file encoding, the batch sizes, and the release
+    numbers in `added` and `changed`. Types without operations do not count. Layout: SHA-256 of "hash-exchange
+    operations 1\\n", then per type, ascending by slug: length of slug (u8), slug, and for every 65,536 rows
+    (the last block may be shorter) the digest of their layout (`layout`, tag 0x04, columns as in COLUMNS),
+    then the number of rows (u64)."""
     digest = hashlib.sha256(b"hash-exchange operations 1\n")
     for slug in sorted(deltas):
         rows = 0

@@ -1,7 +1,8 @@
 """A submission's rows of one hash type, on their way from cells to a diff.
 
-Intake decodes a column (`HashType.decode`), drops what is bad, and builds `Entries`; `sort` puts them into the
-order of segments and finds what a submission says twice. What the list holds already is no matter here: see `diff`.
+Intake decodes a column (`HashType.decode`), drops what is bad, and builds `Entries`; `sort` puts them into
+the order of segments and finds what a submission says twice. What the list holds already is no matter here:
+see `diff`.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ __all__ = ["Entries", "Sorted"]
 class Entries:
     """Rows of one hash type with the upload's line of each (uint32, from 1; 0 = none).
 
-    `given` names the columns that the submission has, out of item and the metadata columns. In `update`, a column
-    that is not given keeps what the list says; a given one replaces it, and an empty cell clears it. Without "item"
-    in `given`, `update` and `remove` address every entry of the hash, whatever its item.
+    `given` names the columns that the submission has, out of item and the metadata columns. In `update`, a
+    column that is not given keeps what the list says; a given one replaces it, and an empty cell clears it.
+    Without "item" in `given`, `update` and `remove` address every entry of the hash, whatever its item.
     """
 
     hash_type: HashType
@@ -59,9 +60,9 @@ class Entries:
     def sort(self) -> Sorted:
         """In segment order, one row per key; of several rows with one key the first line stays.
 
-        Later lines that say the same are counted; those that contradict it are problems `entry.contradictory`.
-        The first stays rather than none, so that a contradiction in a whole-list replacement never reads as a
-        removal of the entry."""
+        Later lines that say the same are counted; those that contradict it are problems
+        `entry.contradictory`. The first stays rather than none, so that a contradiction in a whole-list
+        replacement never reads as a removal of the entry."""
         permutation = order(self.rows.hash, self.rows.item)
         entries = self if permutation is None else self.take(permutation)
         again = same_key_as_before(entries.rows.hash, entries.rows.item)

@@ -66,8 +66,9 @@ def check_segment(
 ) -> SegmentFacts:
     """Read every byte and row, and say what the file holds. At most one row group is in memory at a time.
 
-    Raises Corrupt `segment.mismatch` when `expected` differs and `segment.missing` when there is no file, Invalid
-    `segment.corrupt` for anything that is not a segment, TooLarge `segment.too_large` beyond `caps`."""
+    Raises Corrupt `segment.mismatch` when `expected` differs and `segment.missing` when there is no file,
+    Invalid `segment.corrupt` for anything that is not a segment, TooLarge `segment.too_large` beyond
+    `caps`."""
     with _file(source) as file, _our_errors():
         sha256, length = _digest(file)  # (1)
         if expected is not None and (expected.sha256, expected.length) != (sha256, length):

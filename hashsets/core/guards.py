@@ -1,7 +1,8 @@
 """The gate: values that no real content produces are refused; values that would match innocent content wait.
 
-The most frequent poisoning is an honest mistake: the hash of an empty file, of a blank page, a column of zeros. The
-limits of `quarantine` are parameters because they were measured on synthetic images and will be measured again.
+The most frequent poisoning is an honest mistake: the hash of an empty file, of a blank page, a column of
+zeros. The limits of `quarantine` are parameters because they were measured on synthetic images and will be
+measured again.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ __all__ = ["QuarantineLimits", "quarantine", "refuse"]
 
 @dataclass(frozen=True, slots=True)
 class QuarantineLimits:
-    """Bits set outside low..high of 256, quality below the floor, or fewer distinct 16-bit words: set aside."""
+    """Bits set outside low..high of 256, quality below the floor, or fewer distinct 16-bit words: set
+    aside."""
 
     popcount_low: int = 112
     popcount_high: int = 144
@@ -85,8 +87,8 @@ def quarantine(
 ) -> NDArray[np.uint8]:
     """Per row the index into `reasons.REASONS`, 0 = pass; `quality` uses columns.NO_QUALITY for "not given".
 
-    Only PDQ has rules: its bits are balanced by construction (600 images with natural spectra all had exactly 128
-    of 256 set), and its 16 words of 16 bits differ unless the image is a page, a frame or a logo."""
+    Only PDQ has rules: its bits are balanced by construction (600 images with natural spectra all had exactly
+    128 of 256 set), and its 16 words of 16 bits differ unless the image is a page, a frame or a logo."""
     verdict = np.zeros(len(raw), np.uint8)
     if hash_type.slug != "pdq" or not len(raw):
         return verdict

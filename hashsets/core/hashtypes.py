@@ -1,8 +1,9 @@
 """Hash types: how each is written by those who send it, and the one form in which it is kept.
 
-A value is stored as bytes and rendered per reader. Every accepted spelling has its own length within a type, so
-a value can never be read two ways; the type itself is always stated, because SHA-256 and PDQ look alike.
-Accepted spellings: design page "hash types" (Arachnid sends upper case and base32, PhotoDNA services send base64).
+A value is stored as bytes and rendered per reader. Every accepted spelling has its own length within a type,
+so a value can never be read two ways; the type itself is always stated, because SHA-256 and PDQ look alike.
+Accepted spellings: design page "hash types" (Arachnid sends upper case and base32, PhotoDNA services send
+base64).
 """
 
 from __future__ import annotations
@@ -130,7 +131,8 @@ def _decode_fitting(
     ok: NDArray[np.bool_],
     target: NDArray[np.intp] | None = None,
 ) -> None:
-    """`rows` of the chunk, which have the length of hexadecimal, into the same rows (or `target`) of raw and ok."""
+    """`rows` of the chunk, which have the length of hexadecimal, into the same rows (or `target`) of raw and
+    ok."""
     some_raw, some_ok = np.zeros((len(rows), raw.shape[1]), np.uint8), np.zeros(len(rows), bool)
     _decode_hex(chunk.take(numbers_array(rows)), some_raw, some_ok)
     where = rows if target is None else target
@@ -154,7 +156,8 @@ def _decode_hex(chunk: ArrowArray, raw: NDArray[np.uint8], ok: NDArray[np.bool_]
 
 
 def _decode_block(digits: memoryview, raw: NDArray[np.uint8], ok: NDArray[np.bool_]) -> None:
-    """A block in a chunk that has a bad row somewhere; a table finds it, but only in the block that it spoils."""
+    """A block in a chunk that has a bad row somewhere; a table finds it, but only in the block that it
+    spoils."""
     try:
         raw[:] = np.frombuffer(binascii.unhexlify(digits), np.uint8).reshape(raw.shape)
         ok[:] = True
@@ -255,8 +258,8 @@ def _table(types: Iterable[HashType]) -> dict[str, HashType]:
 
 _CRYPTOGRAPHIC: Final = (Encoding.HEX, Encoding.BASE64)
 
-# A type is added by adding a row; nothing else in the data plane names types. `strength` decides which hash of a
-# line stands for its item when the publisher gives no item key: the hardest to collide first.
+# A type is added by adding a row; nothing else in the data plane names types. `strength` decides which hash
+# of a line stands for its item when the publisher gives no item key: the hardest to collide first.
 HASH_TYPES: Final[dict[str, HashType]] = _table(
     (
         HashType(

@@ -1,12 +1,13 @@
 """The number that groups the hashes of one media file within a list.
 
-Derived, not assigned: two submissions that name the same item agree without a table, and the number says nothing
-about the publisher's own key to anyone who does not know it. It is the first 63 bits of SHA-256 over
+Derived, not assigned: two submissions that name the same item agree without a table, and the number says
+nothing about the publisher's own key to anyone who does not know it. It is the first 63 bits of SHA-256 over
 
     "hash-exchange item 1\\n" || list id || 0x00 || "key:" || the publisher's key in UTF-8            or
     "hash-exchange item 1\\n" || list id || 0x00 || "hash:" || slug || ":" || raw value
 
-where the value is the strongest of the line's hashes; 0 means "no item" and a digest of 63 zero bits becomes 1.
+where the value is the strongest of the line's hashes; 0 means "no item" and a digest of 63 zero bits becomes
+1.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Ordering and finding keys (hash, item) with numpy, for hashes of any fixed width.
 
-The first 8 bytes of a hash, read as a big-endian number, decide almost every comparison. Rows whose first 8 bytes
-agree (several items with one perceptual hash, or a hostile file) are compared in full as byte strings; numpy
-compares fixed-width byte strings like memcmp, and ignoring trailing zero bytes does no harm at equal widths.
+The first 8 bytes of a hash, read as a big-endian number, decide almost every comparison. Rows whose first 8
+bytes agree (several items with one perceptual hash, or a hostile file) are compared in full as byte strings;
+numpy compares fixed-width byte strings like memcmp, and ignoring trailing zero bytes does no harm at equal
+widths.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ def buckets_of(raw: RawHashes, bits: int) -> NDArray[np.int64]:
 
 
 def order(raw: RawHashes, item: NDArray[np.int64]) -> NDArray[np.intp] | None:
-    """The permutation that sorts by (hash, item), equal keys in their given order; None when already sorted."""
+    """The permutation that sorts by (hash, item), equal keys in their given order; None when already
+    sorted."""
     prefix = prefixes(raw)
     if _ascending(prefix):
         return None
@@ -54,7 +56,8 @@ def order(raw: RawHashes, item: NDArray[np.int64]) -> NDArray[np.intp] | None:
         unsure[1:] |= tied
         unsure[:-1] |= tied
         rows = np.sort(permutation[unsure])
-        # Ties of one prefix stand together in both orders, so sorting all of them at once puts each group right.
+        # Ties of one prefix stand together in both orders, so sorting all of them at once puts each group
+        # right.
         permutation[unsure] = rows[np.argsort(_whole(raw[rows], item[rows]), kind="stable")]
     return permutation
 

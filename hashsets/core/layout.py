@@ -2,7 +2,7 @@
 
 A block of n rows of hashes of w bytes, over an ordered choice of columns, is digested as SHA-256 of
 
-    tag (1 byte) || w (u32) || n (u32) || for each column, the length of its block in bytes (u64) || the blocks
+    tag (1 byte) || w (u32) || n (u32) || for each column, the bytes in its block (u64) || the blocks
 
 All numbers are little-endian. Blocks by column:
 
@@ -15,7 +15,7 @@ All numbers are little-endian. Blocks by column:
     source_ref      n x u32 (0 for null, else 1 + bytes of UTF-8), then all texts in row order
     op              n x u8 (1 add, 2 update, 3 remove)
 
-A column (other than hash) in which all n rows hold the empty value (0, null, no labels) has a block of length 0.
+A column other than hash in which all n rows hold the empty value (0, null, no labels) has a block of 0 bytes.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ class Layout:
 
 
 class _Fixed:
-    """A column of fixed width; `some` tells which rows are not empty, None when all or none are (see `none`)."""
+    """A column of fixed width; `some` tells which rows are not empty, None when all or none are (see
+    `none`)."""
 
     def __init__(self, values: NDArray[Any], empty: int | None) -> None:
         self.size = values.itemsize * (values.shape[1] if values.ndim == 2 else 1)

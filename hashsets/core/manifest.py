@@ -1,8 +1,8 @@
 """The manifest: what a release consists of, as one signed JSON document.
 
-Canonical bytes (keys sorted, no white space, UTF-8, integers below 2**53, no floats) and a strict parser: a document
-that is not byte for byte what `to_bytes` would write is refused, so there is one reading of what was signed. The
-shape is in `_document`; target names are made here and nowhere else.
+Canonical bytes (keys sorted, no white space, UTF-8, integers below 2**53, no floats) and a strict parser: a
+document that is not byte for byte what `to_bytes` would write is refused, so there is one reading of what was
+signed. The shape is in `_document`; target names are made here and nowhere else.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ _SLUG: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The snapshot that a chain starts from; no parts when the list had no entries of the type at `release`."""
+    """The snapshot that a chain starts from; no parts when the list had no entries of the type at
+    `release`."""
 
     release: int
     parts: tuple[SegmentFacts, ...]
@@ -72,8 +73,8 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class TypeState:
-    """One hash type of the list: `bits` is the k of its Merkle tree. `chain` leads from the snapshot to the last
-    release that changed this type: each delta starts where the one before it (or the snapshot) ends."""
+    """One hash type of the list: `bits` is the k of its Merkle tree. `chain` leads from the snapshot to the
+    last release that changed this type: each delta starts where the one before it (or the snapshot) ends."""
 
     slug: str
     count: int
@@ -94,9 +95,9 @@ class TypeState:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """`previous` is the SHA-256 of the previous release's manifest ("" for release 1); `prepared_at` is RFC 3339 in
-    UTC to the second (2026-01-31T12:00:00Z, see `utc`); `labels` maps classification codes (1..255, ascending) to
-    names; `types` ascend by slug."""
+    """`previous` is the SHA-256 of the previous release's manifest ("" for release 1); `prepared_at` is RFC
+    3339 in UTC to the second (2026-01-31T12:00:00Z, see `utc`); `labels` maps classification codes (1..255,
+    ascending) to names; `types` ascend by slug."""
 
     list_id: str
     title: str
@@ -242,7 +243,7 @@ def _read(document: Reader) -> Manifest:
     if document.get("format").text() != FORMAT:
         raise corrupt("This manifest is of another format.")
     classification = document.get("classification")
-    manifest = Manifest(
+    return Manifest(
         list_id=document.get("list_id").text(),
         title=document.get("title").text(),
         release=document.get("release").integer(1),
@@ -255,7 +256,6 @@ def _read(document: Reader) -> Manifest:
         ),
         types=tuple(_read_type(state) for state in document.get("types").items()),
     )
-    return manifest
 
 
 def _read_type(state: Reader) -> TypeState:
@@ -321,7 +321,7 @@ def _check_type(state: TypeState, release: int) -> None:
     growth = sum(delta.facts.adds - delta.facts.removals for delta in state.chain)
     parts, chain = state.snapshot.parts, [delta.facts for delta in state.chain]
     agreed = (
-        (releases == sorted(set(releases)) and 1 <= releases[0] and releases[-1] <= release, "releases"),
+        (releases == sorted(set(releases)) and min(releases) >= 1 and releases[-1] <= release, "releases"),
         ([delta.base for delta in state.chain] == releases[:-1], "the chain"),
         (state.count == state.snapshot.rows + growth and state.count >= 0, "the count"),
         (0 <= state.bits <= MAX_BITS and _HEX_64.fullmatch(state.root), "the root"),

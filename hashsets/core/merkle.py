@@ -2,18 +2,19 @@
 
 Everything needed to compute it elsewhere (all numbers little-endian, || is concatenation):
 
-1. The entries of one hash type, ascending by (unsigned bytes of hash, item), are put into 2**k buckets by the leading
-   k bits of the hash. k is in the manifest and changes only when a snapshot is written.
+1. The entries of one hash type, ascending by (unsigned bytes of hash, item), are put into 2**k buckets by the
+   leading k bits of the hash. k is in the manifest and changes only when a snapshot is written.
 2. leaf[b] = SHA-256 of the bucket's rows in the layout of `layout`, tag 0x00, with the columns hash, item,
    classification, added, changed, quality, labels, source_ref. An empty bucket is laid out with n = 0.
-3. A binary tree stands over the 2**k leaves in bucket order: node = SHA-256(0x01 || left || right). For k = 0 the
-   top is leaf[0].
+3. A binary tree stands over the 2**k leaves in bucket order: node = SHA-256(0x01 || left || right). For k = 0
+   the top is leaf[0].
 4. type root = SHA-256(0x02 || "hash-exchange type 1\\n" || k (u8) || number of entries (u64) || top).
-5. list root R = SHA-256(0x03 || "hash-exchange list 1\\n" || number of types (u32) || for each type, ascending by
-   the ASCII bytes of its slug: length of slug (u8) || slug || number of entries (u64) || type root).
+5. list root R = SHA-256(0x03 || "hash-exchange list 1\\n" || number of types (u32) || for each type,
+   ascending by the ASCII bytes of its slug: length of slug (u8) || slug || number of entries (u64) || type
+   root).
 
-The first byte keeps leaf, node, type and list apart (as RFC 6962, section 2.1, does for leaves and nodes). Roots are
-written as 64 lower-case hexadecimal characters.
+The first byte keeps leaf, node, type and list apart (as RFC 6962, section 2.1, does for leaves and nodes).
+Roots are written as 64 lower-case hexadecimal characters.
 """
 
 from __future__ import annotations
@@ -63,7 +64,8 @@ LEAF_COLUMNS: Final = (
     "labels",
     "source_ref",
 )
-# Rows of neighbouring buckets, and (bucket, start, stop) for each: all rows of a bucket are its rows start..stop.
+# Rows of neighbouring buckets, and (bucket, start, stop) for each: all rows of a bucket are its rows
+# start..stop.
 BucketRun: TypeAlias = tuple[Rows, list[tuple[int, int, int]]]
 Root: TypeAlias = str  # 64 lower-case hexadecimal characters
 

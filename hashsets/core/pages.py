@@ -1,8 +1,9 @@
 """A Parquet file's description of itself, read before anything is decoded: the footer and the page headers.
 
-A footer says how many values a column holds and how large they become, but the decoder believes the page headers: a
-433 KB file whose pages lie decodes to 12.8 GB. Both are read here with `thrift` and added up, so that they can be
-held against each other and against a cap. Field numbers are those of parquet.thrift in the Parquet format.
+A footer says how many values a column holds and how large they become, but the decoder believes the page
+headers: a 433 KB file whose pages lie decodes to 12.8 GB. Both are read here with `thrift` and added up, so
+that they can be held against each other and against a cap. Field numbers are those of parquet.thrift in the
+Parquet format.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ class Footer:
 
 @dataclass(frozen=True, slots=True)
 class PageTotals:
-    """What the pages of one column chunk claim: values in data pages, values in the dictionary, bytes unfolded."""
+    """What the pages of one column chunk claim: values in data pages, values in the dictionary, bytes
+    unfolded."""
 
     values: int
     dictionary_values: int
@@ -110,7 +112,8 @@ def _chunk(struct: Struct, end: int) -> Chunk:
 
 
 def walk_pages(file: BinaryIO, start: int, length: int) -> PageTotals:
-    """Headers of the pages in file[start : start + length]; Invalid `segment.corrupt` when they do not fill it."""
+    """Headers of the pages in file[start : start + length]; Invalid `segment.corrupt` when they do not fill
+    it."""
     values = dictionary_values = unfolded = pages = 0
     encodings = set()
     at, end = start, start + length

@@ -1,7 +1,7 @@
 """Proofs that an entry is, or is not, in the state that a root stands for.
 
-A proof is all rows of the entry's bucket and the path from its leaf to the root, so one form serves for presence and
-absence. It shows the bucket's other entries: give it only to those who may read the list.
+A proof is all rows of the entry's bucket and the path from its leaf to the root, so one form serves for
+presence and absence. It shows the bucket's other entries: give it only to those who may read the list.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Typed reading of a JSON document that somebody else wrote: what is not there, or of another kind, is refused."""
+"""Typed reading of a JSON document that somebody else wrote: what is not there, or of another kind, is
+refused."""
 
 from __future__ import annotations
 

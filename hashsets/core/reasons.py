@@ -1,7 +1,9 @@
-"""Why a row was refused, set aside or counted: one table, so that API, CSV report and pages say the same thing.
+"""Why a row was refused, set aside or counted: one table, so that API, CSV report and pages say the same
+thing.
 
-A million refused lines must not become a million Python objects, so problems travel as columns (`Problems`): the
-line number, an index into `REASONS`, and the other line involved where there is one. Hash values never appear here.
+A million refused lines must not become a million Python objects, so problems travel as columns (`Problems`):
+the line number, an index into `REASONS`, and the other line involved where there is one. Hash values never
+appear here.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One refused row: `line` counts from 1 in the upload (0: no line), `other` is a second line involved or 0."""
+    """One refused row: `line` counts from 1 in the upload (0: no line), `other` is a second line involved or
+    0."""
 
     line: int
     reason: Reason

@@ -1,9 +1,10 @@
 """Sorting more rows than memory should hold: sorted runs on disk, merged by ranges of hashes.
 
-A submission of 100 million rows would need 10 GB at once. Rows are collected up to a limit, sorted and written to a
-scratch file (Arrow IPC, mapped into memory when read); at the end the ranges between evenly spaced hashes are taken
-from all files and sorted again. Ranges follow the rows, not the bits, so clustered or hostile hashes do not pile up
-in one of them (the rows of one hash stay together). Small submissions never touch the disk.
+A submission of 100 million rows would need 10 GB at once. Rows are collected up to a limit, sorted and
+written to a scratch file (Arrow IPC, mapped into memory when read); at the end the ranges between evenly
+spaced hashes are taken from all files and sorted again. Ranges follow the rows, not the bits, so clustered or
+hostile hashes do not pile up in one of them (the rows of one hash stay together). Small submissions never
+touch the disk.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ class _Run:
 
 
 class Runs:
-    """`add` entries of one type in any order and number, then take them sorted, once. `folder` is scratch space."""
+    """`add` entries of one type in any order and number, then take them sorted, once. `folder` is scratch
+    space."""
 
     def __init__(self, folder: Path, *, run_rows: int = RUN_ROWS) -> None:
         self._folder, self._run_rows = folder, run_rows

@@ -1,8 +1,9 @@
-"""Classification schemes as data: the labels that publishers already use. Code 0 always means "not classified".
+"""Classification schemes as data: the labels that publishers already use. Code 0 always means "not
+classified".
 
-A list starts from a scheme and may append its own labels; codes are per list and append-only, and the manifest
-states them, so nobody needs this table to read a list. What the labels mean in law differs by country and is for the
-list to say.
+A list starts from a scheme and may append its own labels; codes are per list and append-only, and the
+manifest states them, so nobody needs this table to read a list. What the labels mean in law differs by
+country and is for the list to say.
 """
 
 from __future__ import annotations
@@ -47,8 +48,9 @@ def _scheme(slug: str, title: str, source: str, *labels: tuple[str, str]) -> Sch
     return Scheme(slug, title, tuple(Label(code, *label) for code, label in numbered), source)
 
 
-# Order gives the codes: append, never insert. INHOPE's Universal Classification Schema v3 would be the neutral core to
-# map the others to; its labels are not public in a form that we could take over, so it is not here.
+# Order gives the codes: append, never insert. INHOPE's Universal Classification Schema v3 would be the
+# neutral core to map the others to; its labels are not public in a form that we could take over, so it is not
+# here.
 SCHEMES: Final[dict[str, Scheme]] = {
     one.slug: one
     for one in (

@@ -1,9 +1,9 @@
 """Segments: immutable Parquet files of sorted entries, readable by anybody's tools.
 
-Parquet 2.6, row groups of at most 65,536 rows, `hash` plain and uncompressed with min/max statistics, all other
-columns dictionary + zstd. Rows ascend by (unsigned bytes of hash, item) and are unique by it. A snapshot ("full")
-is cut into parts of at most 16 MiB because stock TUF clients cannot resume a download; a delta is one file.
-Writing is in `segment_writer`.
+Parquet 2.6, row groups of at most 65,536 rows, `hash` plain and uncompressed with min/max statistics, all
+other columns dictionary + zstd. Rows ascend by (unsigned bytes of hash, item) and are unique by it. A
+snapshot ("full") is cut into parts of at most 16 MiB because stock TUF clients cannot resume a download; a
+delta is one file. Writing is in `segment_writer`.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ def parquet_metadata(hash_type: HashType, kind: Kind) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class SegmentFacts:
-    """What a manifest says about a file. `first` and `last` are the first 8 hexadecimal characters of the lowest and
-    the highest hash ("" when there are no rows): enough to skip a file, and no more than a page may show.
-    adds + updates + removals == rows in a delta; all 0 in a snapshot part."""
+    """What a manifest says about a file. `first` and `last` are the first 8 hexadecimal characters of the
+    lowest and the highest hash ("" when there are no rows): enough to skip a file, and no more than a page
+    may show. adds + updates + removals == rows in a delta; all 0 in a snapshot part."""
 
     sha256: str
     length: int
@@ -73,8 +73,8 @@ class SegmentFacts:
 class Segment:
     """A stored segment, verified when it was stored; opened on first use. Bytes from elsewhere: `foreign`.
 
-    `facts` (from the manifest or a SQL row) let a reader skip a file without opening it; without them the footer is
-    read, and for a delta the column `op`. Not safe for use by several threads at once.
+    `facts` (from the manifest or a SQL row) let a reader skip a file without opening it; without them the
+    footer is read, and for a delta the column `op`. Not safe for use by several threads at once.
     """
 
     hash_type: HashType
@@ -91,7 +91,8 @@ class Segment:
 
     @property
     def growth(self) -> int:
-        """By how many entries the file changes a list: all rows of a part, additions less removals of a delta."""
+        """By how many entries the file changes a list: all rows of a part, additions less removals of a
+        delta."""
         if self.kind is Kind.FULL:
             return self.rows
         if self.facts:

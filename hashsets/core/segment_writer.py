@@ -48,8 +48,8 @@ class Written:
 
 
 def write_snapshot(hash_type: HashType, batches: Iterable[Rows], folder: Path) -> list[Written]:
-    """Parts `p01.parquet`, `p02.parquet`, … in `folder` from ascending batches of any size. No rows: no parts.
-    Raises Invalid `segment.unsorted` when rows do not ascend strictly."""
+    """Parts `p01.parquet`, `p02.parquet`, … in `folder` from ascending batches of any size. No rows: no
+    parts. Raises Invalid `segment.unsorted` when rows do not ascend strictly."""
     written: list[Written] = []
     file: _File | None = None
     try:
@@ -70,7 +70,8 @@ def write_snapshot(hash_type: HashType, batches: Iterable[Rows], folder: Path) -
 
 
 def write_delta(hash_type: HashType, batches: Iterable[Rows], path: Path) -> Written:
-    """One delta file from ascending batches with `op` set; may be empty. Raises Invalid `segment.unsorted`."""
+    """One delta file from ascending batches with `op` set; may be empty. Raises Invalid
+    `segment.unsorted`."""
     file = _File(hash_type, Kind.DELTA, path)
     try:
         for group in _ordered(_groups(hash_type, batches)):
@@ -124,9 +125,9 @@ def _ordered(groups: Iterable[Rows]) -> Iterator[Rows]:
 
 
 def _bytes_at_most(group: Rows) -> int:
-    """What a row group can take in the file: plain hashes, and every other column uncompressed with its index."""
+    """What a row group can take in the file: hashes, and every other column uncompressed with its index."""
     fixed = group.width + 8 + 1 + 4 + 4 + 1 + 1
-    text = sum(column.nbytes for column in (group.labels, group.source_ref) if column is not None)
+    text: int = sum(column.nbytes for column in (group.labels, group.source_ref) if column is not None)
     return len(group) * (fixed + 16) + text + FOOTER_PER_GROUP
 
 
@@ -140,11 +141,11 @@ class _Digest:
         self.closed = False
 
     def write(self, chunk: Any) -> int:
-        size: int = memoryview(chunk).nbytes
+        before = self.length
         self.file.write(chunk)
         self.sha256.update(chunk)
-        self.length += size
-        return size
+        self.length += memoryview(chunk).nbytes
+        return self.length - before
 
     def tell(self) -> int:
         return self.length

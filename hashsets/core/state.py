@@ -1,7 +1,8 @@
 """A list's state of one hash type: snapshot parts and the chain of deltas since, read as one sorted sequence.
 
-Nothing is rewritten to apply a delta: it joins the chain after a strict check. What reads the state merges on the
-way, a stripe of a row group at a time, so memory does not grow with the list and a look-up decodes one row group.
+Nothing is rewritten to apply a delta: it joins the chain after a strict check. What reads the state merges on
+the way, a stripe of a row group at a time, so memory does not grow with the list and a look-up decodes one
+row group.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ class Stripe(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class State:
-    """`parts` ascend and do not overlap in keys; `deltas` are oldest first, each strict over all before it."""
+    """`parts` ascend and do not overlap in keys; `deltas` are oldest first, each strict over all before
+    it."""
 
     hash_type: HashType
     parts: tuple[Segment, ...] = ()
@@ -107,7 +109,8 @@ class State:
         return Rows.concat(found) if found else Rows.empty(self.hash_type.bytes_wide)
 
     def stripes(self, wanted: NDArray[np.uint8] | None = None) -> Iterator[Stripe]:
-        """The hash space cut at row groups, ascending: all of it, or the stripes that hold sorted `wanted` hashes.
+        """The hash space cut at row groups, ascending: all of it, or the stripes that hold sorted `wanted`
+        hashes.
 
         A part is opened when its first stripe is reached and let go after its last."""
         parts = [part for part in self.parts if part.rows]
@@ -163,7 +166,8 @@ def merge(base: Rows, changes: Rows) -> Rows:
     if not len(base):
         return (changes if puts.all() else changes.take(puts)).with_op(None)
     at = locate(base.hash, base.item, changes.hash, changes.item)
-    # `source` says where each row of the result comes from: base rows by number, changes after them, -1 for none.
+    # `source` says where each row of the result comes from: base rows by number, changes after them, -1 for
+    # none.
     source = np.arange(len(base))
     there = at >= 0
     source[at[there]] = np.where(puts[there], len(base) + np.flatnonzero(there), -1)
@@ -185,8 +189,8 @@ def expand(start: NDArray[np.int64], stop: NDArray[np.int64]) -> tuple[NDArray[n
 def apply_delta(base: State, delta: Segment) -> State:
     """`base` with `delta` at the end of its chain.
 
-    Refuses with Conflict `delta.add_present`, `delta.update_absent` or `delta.remove_absent` when the delta was not
-    made for this state; nothing is changed then."""
+    Refuses with Conflict `delta.add_present`, `delta.update_absent` or `delta.remove_absent` when the delta
+    was not made for this state; nothing is changed then."""
     if delta.kind is not Kind.DELTA or delta.hash_type != base.hash_type:
         raise Conflict("This delta is of another kind or hash type.", code="delta.type")
     for changes in delta.batches():

@@ -1,7 +1,8 @@
-"""A reader of Thrift's compact protocol for hostile bytes: what Parquet's footer and page headers are written in.
+"""A reader of Thrift's compact protocol for hostile bytes: what Parquet's footer and page headers are written
+in.
 
-pyarrow 26 aborts the whole process when some fields of a footer are asked for that hold an unknown code (seen with a
-changed compression codec), so a foreign footer is read and checked here before pyarrow sees it.
+pyarrow 26 aborts the whole process when some fields of a footer are asked for that hold an unknown code (seen
+with a changed compression codec), so a foreign footer is read and checked here before pyarrow sees it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ def malformed() -> Invalid:
 
 
 class CompactReader:
-    """Structs as {field number: value}; never reads past its bytes nor makes more values than it has bytes."""
+    """Structs as {field number: value}; never reads past its bytes nor makes more values than it has
+    bytes."""
 
     def __init__(self, octets: bytes) -> None:
         self._octets = octets

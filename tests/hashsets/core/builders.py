@@ -1,4 +1,5 @@
-"""Plain builders for the data plane's tests, and a list as a dict: the model that everything is compared with."""
+"""Plain builders for the data plane's tests, and a list as a dict: the model that everything is compared
+with."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Any sequence of submissions, in any mode, leaves the state that a plain dict would be in.
 
-The state is also cut differently at random (snapshot rewritten, deltas merged): what it holds, and its root, may not
-depend on that.
+The state is also cut differently at random (snapshot rewritten, deltas merged): what it holds, and its root,
+may not depend on that.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hashsets.core.compaction import compact, merge_deltas
 from hashsets.core.diff import DiffCounts, Mode, compare
-from hashsets.core.digest import operations_digest
 from hashsets.core.merkle import leaves_of, type_root
 from hashsets.core.segment_writer import write_delta
 from hashsets.core.state import State, apply_delta, touched_leaves
@@ -37,6 +37,7 @@ facts = st.builds(
     labels=st.sampled_from([(), (1,), (1, 500)]),
     source_ref=st.sampled_from([None, "a", "é"]),
 )
+Step = tuple[Mode, Model, set[str], str]
 submissions = st.tuples(
     st.sampled_from(list(Mode)),
     st.dictionaries(keys, facts, max_size=12),
@@ -45,7 +46,9 @@ submissions = st.tuples(
 )
 
 
-def expected(model: Model, mode: Mode, rows: Model, given: set[str], release: int) -> tuple[Model, DiffCounts]:
+def expected(
+    model: Model, mode: Mode, rows: Model, given: set[str], release: int
+) -> tuple[Model, DiffCounts]:
     """The same submission on a dict."""
     after = dict(model)
     unchanged = absent = problems = 0
@@ -82,7 +85,7 @@ def expected(model: Model, mode: Mode, rows: Model, given: set[str], release: in
 
 @given(first=st.dictionaries(keys, facts, max_size=12), steps=st.lists(submissions, max_size=6))
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_submissions_leave_the_state_that_a_dict_would_be_in(first: Model, steps: list) -> None:  # type: ignore[type-arg]
+def test_submissions_leave_the_state_that_a_dict_would_be_in(first: Model, steps: list[Step]) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         model, state = first, snapshot_state(first, folder / "0")
@@ -106,14 +109,14 @@ def test_submissions_leave_the_state_that_a_dict_would_be_in(first: Model, steps
             assert state.count == len(model)
             assert leaves == leaves_of(state.iter_batches(), BITS, 16)
         fresh = snapshot_state(model, folder / "fresh")
-        assert type_root(leaves, len(model)) == type_root(leaves_of(fresh.iter_batches(), BITS, 16), len(model))
+        assert type_root(leaves, len(model)) == type_root(
+            leaves_of(fresh.iter_batches(), BITS, 16), len(model)
+        )
 
 
 @given(model=st.dictionaries(keys, facts, min_size=1, max_size=12), wanted=st.lists(keys, max_size=5))
 @settings(max_examples=60, deadline=None)
 def test_a_look_up_finds_every_entry_of_a_hash(model: Model, wanted: list[Key]) -> None:
-    import numpy as np
-
     with tempfile.TemporaryDirectory() as name:
         state = snapshot_state(model, Path(name))
         raw = np.frombuffer(b"".join(key[0] for key in wanted), np.uint8).reshape(-1, 16)
@@ -121,7 +124,3 @@ def test_a_look_up_finds_every_entry_of_a_hash(model: Model, wanted: list[Key]) 
         sought = {key[0] for key in wanted}
         assert len(found) == sum(key[0] in sought for key in model)
         assert {row.tobytes() for row in found.hash} == sought & {key[0] for key in model}
-
-
-def test_the_digest_of_operations_ignores_how_they_are_kept() -> None:
-    _ = operations_digest

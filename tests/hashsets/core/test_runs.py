@@ -32,7 +32,9 @@ def test_runs_on_disk_give_what_one_sort_gives(tmp_path: Path) -> None:
     assert listed(joined.rows) == listed(whole.entries.rows)
     assert joined.lines.tolist() == whole.entries.lines.tolist()
     assert sum(piece.repeated for piece in pieces) == whole.repeated
-    assert sorted(p.line for piece in pieces for p in piece.problems) == sorted(p.line for p in whole.problems)
+    assert sorted(p.line for piece in pieces for p in piece.problems) == sorted(
+        p.line for p in whole.problems
+    )
     assert len(whole.problems) == 5
     runs.close()
     assert not list(tmp_path.iterdir())
