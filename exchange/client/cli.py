@@ -1,4 +1,4 @@
-"""`hashx`, the member's command line. Thin: options in, one verb called, an exit code out.
+"""`hashx`, the member's command line: runs a command and leaves with the exit code of whatever ended it.
 
 Exit codes: 0 done, 1 usage or refused by the exchange, 2 network, 3 not authorised, 10 bad signature, 11
 rollback, 12 expired or frozen, 13 wrong file hash or length, 14 wrong list, 15 state root mismatch, 16
@@ -10,44 +10,21 @@ from __future__ import annotations
 import os
 import sys
 
-import typer
-
 from accounts.errors import Refusal
-from exchange.client.commands import catalogue, listening, setup, submitting, syncing
+from exchange.client.lean import load_httpx
 from exchange.client.output import Output
 from exchange.client.refusals import Ended, Exit, Usage, exit_for
 
-__all__ = ["app", "main"]
+__all__ = ["main"]
 
 CLICK_USAGE = 2  # the framework's own code for wrong options, which here means "network"
 
-app = typer.Typer(
-    name="hashx",
-    help="Sync signed hash lists from a Hash Exchange, prove them, and submit changes.",
-    epilog=(
-        "Exit codes: 0 done, 1 usage, 2 network, 3 not authorised, 10 bad signature, 11 rollback, "
-        "12 expired, 13 wrong file, 14 wrong list, 15 state root mismatch, 16 mix-and-match, "
-        "17 threshold not met, 18 unsupported format, 19 local store corrupt."
-    ),
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
-for command in (
-    setup.init,
-    catalogue.lists,
-    catalogue.subscribe,
-    syncing.sync,
-    syncing.verify,
-    syncing.confirm,
-    listening.listen,
-    submitting.submit,
-):
-    app.command()(command)
-
 
 def main() -> None:
-    """Run, and leave with the exit code of whatever ended it."""
+    """The console script."""
+    load_httpx()
+    from exchange.client.commands.app import app
+
     output = Output(as_json="--json" in sys.argv)
     try:
         app()
@@ -55,9 +32,8 @@ def main() -> None:
         sys.exit(int(ended.code))
     except SystemExit as stop:
         if stop.code == CLICK_USAGE:
-            output.document(
-                {"error": {"code": "usage", "message": "See hashx --help.", "exit": int(Exit.USAGE)}}
-            )
+            error = {"code": "usage", "message": "See hashx --help.", "exit": int(Exit.USAGE)}
+            output.document({"error": error})
             stop.code = int(Exit.USAGE)
         raise
     except BrokenPipeError:
@@ -67,7 +43,8 @@ def main() -> None:
     except (Refusal, OSError) as error:
         output.refusal(error)
         sys.exit(int(exit_for(error)))
-    except Exception as error:  # a member's cron job gets a code and a line, not a traceback
+    except Exception as error:
+        # A member's cron job gets a code and a line, not a traceback.
         if os.environ.get("HASHX_TRACEBACK"):
             raise
         output.refusal(Usage(f"hashx failed: {type(error).__name__}: {error}", code="internal"))

@@ -11,12 +11,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from exchange.client.durable import write_durably
 from exchange.client.fetch import Session, checked_url
+from exchange.client.lean import load_tuf
 from exchange.client.refusals import CorruptStore, Usage
-from exchange.client.trust import Directory
+
+if TYPE_CHECKING:
+    from exchange.client.trust import Directory
 
 __all__ = ["Home", "KnownEndpoint", "home_folder"]
 
@@ -88,6 +91,9 @@ class Home:
         return Session(self.url, self.key(environment))
 
     def directory(self, session: Session) -> Directory:
+        load_tuf()
+        from exchange.client.trust import Directory
+
         try:
             pinned = (self.folder / "1.root.json").read_bytes()
         except FileNotFoundError:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from exchange.client.refusals import UnsupportedFormat
-from exchange.client.trust import Directory
+
+if TYPE_CHECKING:
+    from exchange.client.trust import Directory
 
 __all__ = ["push_key"]
 

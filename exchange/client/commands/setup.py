@@ -11,10 +11,8 @@ import typer
 from exchange.client import api
 from exchange.client.commands.run import HomeOption, JsonOption, Run
 from exchange.client.fetch import Session
+from exchange.client.lean import load_tuf
 from exchange.client.refusals import Usage
-from exchange.client.trust import Directory, fetch_directory_root
-from hashsets.core.anchor import fingerprint as fingerprint_of
-from hashsets.core.anchor import is_demo
 
 
 def init(
@@ -35,6 +33,11 @@ def init(
     home: HomeOption = None,
 ) -> None:
     """Get to know an exchange: pin its root, keep your key, check both."""
+    load_tuf()
+    from exchange.client.trust import Directory, fetch_directory_root
+    from hashsets.core.anchor import fingerprint as fingerprint_of
+    from hashsets.core.anchor import is_demo
+
     run = Run.of(home, as_json)
     url = url or _asked(run, "--url", "Address of the exchange")
     if key == "-":

@@ -13,11 +13,10 @@ import typer
 from accounts.errors import Refusal
 from exchange.client import api
 from exchange.client.commands.run import HomeOption, IntoOption, JsonOption, Run, clock
-from exchange.client.confirm import confirm_in_force
 from exchange.client.fetch import Session
+from exchange.client.lean import load_tuf
 from exchange.client.output import refusal_document, size_of
 from exchange.client.refusals import Ended, UnsupportedFormat, exit_for
-from exchange.client.store import ListStore, stores_in
 
 ListsArgument = Annotated[
     list[str] | None,
@@ -68,6 +67,8 @@ def sync_each(
     """Every list in turn; one that is refused does not keep the others from being synced. The first
     refusal, if any."""
     # Imported late: pyarrow and numpy take longer to load than a whole `hashx lists`.
+    load_tuf()
+    from exchange.client.store import ListStore
     from exchange.client.sync import sync_list
 
     directory = run.home.directory(session)
@@ -156,6 +157,7 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Prove every file in DIR again: signatures, digests, order, counts, state roots. Needs no network."""
+    load_tuf()
     from exchange.client.verify import verify_folder
 
     run = Run.of(None, as_json)
@@ -187,6 +189,9 @@ def confirm(
     into: IntoOption, lists: ListsArgument = None, as_json: JsonOption = False, home: HomeOption = None
 ) -> None:
     """Tell the exchange again which release is in force here. `sync` does it too."""
+    from exchange.client.confirm import confirm_in_force
+    from exchange.client.store import ListStore, stores_in
+
     run = Run.of(home, as_json)
     stores = [ListStore(into, one) for one in lists] if lists else stores_in(into)
     told = []

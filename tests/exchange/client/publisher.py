@@ -56,8 +56,8 @@ def hashes(count: int, *, seed: int, width: int = 32) -> NDArray[np.uint8]:
     return raw[np.lexsort(raw.T[::-1])]
 
 
-def rows(raw: NDArray[np.uint8], release: int, *, classification: int = 1) -> Rows:
-    named = np.full(len(raw), classification, np.uint8)
+def rows(raw: NDArray[np.uint8], release: int, *, classification: int | NDArray[np.uint8] = 1) -> Rows:
+    named = np.full(len(raw), classification, np.uint8) if isinstance(classification, int) else classification
     return Rows.keyed(raw, classification=named).released(added=release, changed=release)
 
 
