@@ -187,21 +187,25 @@ def _open(draft: Draft, composed: Composed, *, now: datetime) -> Draft | None:
             abandon_draft(draft)
             record_abandoned(draft, reason="not_wanted", actor=STATION, now=now)
             return None
-        record(
-            Action.DRAFT_OPENED,
-            actor=STATION,
-            subject_type="draft",
-            subject_id=draft.id,
-            organisation_id=draft.organisation_id,
-            now=now,
-            facts={
-                "list_id": draft.hash_list_id,
-                "submission_id": draft.submission_id,
-                "release": draft.number,
-                "list_version": draft.list_version,
-                "manifest_sha256": draft.manifest_sha256,
-                "state_root": draft.state_root,
-                "entries": composed.manifest.count,
-            },
-        )
+        _record_opened(draft, composed, now=now)
     return draft
+
+
+def _record_opened(draft: Draft, composed: Composed, *, now: datetime) -> None:
+    record(
+        Action.DRAFT_OPENED,
+        actor=STATION,
+        subject_type="draft",
+        subject_id=draft.id,
+        organisation_id=draft.organisation_id,
+        now=now,
+        facts={
+            "list_id": draft.hash_list_id,
+            "submission_id": draft.submission_id,
+            "release": draft.number,
+            "list_version": draft.list_version,
+            "manifest_sha256": draft.manifest_sha256,
+            "state_root": draft.state_root,
+            "entries": composed.manifest.count,
+        },
+    )
