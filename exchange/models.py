@@ -4,5 +4,15 @@ from __future__ import annotations
 
 from exchange.push.models import Attempt
 from exchange.sharing.models import Confirmation, Endpoint, EndpointCursor, Fetch, Notified, Subscription
+from exchange.web.models import SignInTry
 
-__all__ = ["Attempt", "Confirmation", "Endpoint", "EndpointCursor", "Fetch", "Notified", "Subscription"]
+__all__ = [
+    "Attempt",
+    "Confirmation",
+    "Endpoint",
+    "EndpointCursor",
+    "Fetch",
+    "Notified",
+    "SignInTry",
+    "Subscription",
+]

@@ -1,0 +1,259 @@
+"""The sentences of refusals and problems, by code, where translators find them.
+
+The rooms below say these things in English, without Django. A test compares this table with what they say, so
+that a new code cannot reach people in the wrong language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from django.utils.translation import gettext_noop as _
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """`particular` means that the room's own sentence says more (a line, a name, a number) than this one."""
+
+    message: str
+    advice: str = ""
+    particular: bool = False
+
+
+REFUSALS: Final[Mapping[str, Phrase]] = {
+    # People and rights
+    "sign_in.refused": Phrase(_("The e-mail address or the password is wrong.")),
+    "sign_in.throttled": Phrase(
+        _("There were too many tries to sign in. Wait a quarter of an hour, then try again.")
+    ),
+    "permission.missing": Phrase(
+        _("Your roles do not include what this needs."),
+        _("Ask an admin of your organisation for a role that includes it."),
+    ),
+    "actor.person_needed": Phrase(
+        _("Only a person who is signed in may do this."), _("Sign in on the website and do it there.")
+    ),
+    "organisation.not_active": Phrase(_("This organisation is not active.")),
+    "organisation.not_found": Phrase(_("There is no such organisation.")),
+    "route.undeclared": Phrase(_("This address declares no right for this method.")),
+    # Lists, releases
+    "list.not_found": Phrase(_("There is no such list.")),
+    "list.closed": Phrase(_("This list is closed and takes no more changes.")),
+    "list.other_publisher": Phrase(_("This list belongs to another publisher.")),
+    "release.not_found": Phrase(_("There is no such release.")),
+    "coverage.not_yours": Phrase(_("Only the publisher sees how far a release has come.")),
+    "page.cursor": Phrase(_("This cursor is not one of ours."), _("Start again without a cursor.")),
+    "page.limit": Phrase(_("limit must be a number from 1 to 200.")),
+    # Uploads
+    "submission.not_found": Phrase(_("There is no such submission.")),
+    "submission.mode": Phrase(_("Say what the file does to the list.")),
+    "submission.note": Phrase(_("The note is too long or contains characters that cannot be shown.")),
+    "submission.file": Phrase(_("Choose a file."), _("It is a CSV file whose first line names the columns.")),
+    "submission.needs_person": Phrase(_("A submission needs a person who answers for it.")),
+    "upload.empty": Phrase(_("The upload is empty.")),
+    "upload.too_large": Phrase(_("The upload is larger than this exchange takes."), "", True),
+    "upload.media": Phrase(
+        _("The upload is not a list of hashes. Nothing of it was kept."),
+        _("Never send content. Compute the hashes where the content is, and send those as CSV."),
+        True,
+    ),
+    "upload.binary": Phrase(
+        _("The upload is not text in UTF-8."), _("Export the list as CSV in UTF-8 and send that."), True
+    ),
+    "upload.damaged": Phrase(_("The stored upload is damaged and was not used. Send it again.")),
+    # What the check refuses as a whole
+    "submission.no_change": Phrase(_("The list says all of this already, so there is nothing to release.")),
+    "submission.nothing_usable": Phrase(
+        _("None of the rows can be used."),
+        _("Look at the problems of the first rows: most often a column or the mode is not the one meant."),
+    ),
+    "submission.being_signed": Phrase(
+        _("This submission is being signed."), _("Return it instead; its draft is abandoned then.")
+    ),
+    "submission.decided": Phrase(_("This submission has been decided already.")),
+    "csv.empty": Phrase(
+        _("The file is empty."), _("Send a file with a line that names the columns and a line per hash.")
+    ),
+    "csv.encoding": Phrase(_("The file is not UTF-8."), _("Save it as 'CSV UTF-8' and send it again."), True),
+    "csv.nul": Phrase(
+        _("The file holds a zero byte, so it is not a text file."),
+        _("Export the list as CSV; spreadsheets, images and archives cannot be read."),
+        True,
+    ),
+    "csv.line_too_long": Phrase(_("A line is too long."), _("Each hash belongs on a line of its own."), True),
+    "csv.too_many_rows": Phrase(_("The file has more rows than this exchange takes."), "", True),
+    "csv.too_many_columns": Phrase(_("The file has too many columns."), "", True),
+    "csv.no_header": Phrase(
+        _("The first line should name the columns, but it looks like a row of hashes."),
+        _("Name the columns in the first line: hash types such as sha256, or 'type' and 'hash'."),
+        True,
+    ),
+    "csv.header_quotes": Phrase(
+        _("The quotation marks in the line that names the columns do not pair up."), "", True
+    ),
+    "csv.column_unknown": Phrase(_("A column has a name that is not known here."), "", True),
+    "csv.column_twice": Phrase(
+        _("The first line names a column twice."), _("Keep one of the two columns."), True
+    ),
+    "csv.mixed_forms": Phrase(
+        _("The file mixes the two ways of writing hashes."),
+        _("Use either one column per hash type, or the two columns 'type' and 'hash'."),
+        True,
+    ),
+    "csv.no_hash_column": Phrase(_("The file names no column with hashes."), "", True),
+    "csv.type_not_in_list": Phrase(
+        _("The file has a column of a hash type that this list does not take."),
+        _("Remove the column, or send the file to a list that takes this type."),
+        True,
+    ),
+    "csv.labels_not_configured": Phrase(
+        _("This list has no labels, so the column 'labels' cannot be read."),
+        _("Remove the column; use 'classification' for what the list classifies."),
+    ),
+    "csv.no_rows": Phrase(_("The file names columns and has no rows.")),
+    "csv.misread": Phrase(_("The file could not be read."), "", True),
+    # Decisions
+    "approval.own_submission": Phrase(
+        _("You cannot approve a submission of your own."),
+        _("Ask another approver. Whoever issued a credential counts as its submitter."),
+    ),
+    "approval.not_staged": Phrase(
+        _("This submission is not waiting for approval."),
+        _("Reload it: it may still be validated, or someone may have decided already."),
+    ),
+    "approval.changed": Phrase(
+        _("The change is no longer the one that you were shown."), _("Look at it again, then decide.")
+    ),
+    "approval.base_moved": Phrase(
+        _("The list has moved on since this was compared with it."),
+        _("It is being compared again; look at the new result in a moment."),
+    ),
+    "approval.already": Phrase(_("You have approved this already; it needs someone else as well.")),
+    "return.reason": Phrase(_("Give a reason of 1 to 1000 characters: the contributor reads it.")),
+    "return.not_possible": Phrase(
+        _("This submission can no longer be returned, or not yet."),
+        _("A submission is returned between its validation and its publication."),
+    ),
+    # Signing
+    "draft.not_found": Phrase(
+        _("There is nothing to sign for this submission."),
+        _("A draft exists once the submission is approved and its release is built."),
+    ),
+    "draft.not_open": Phrase(
+        _("This draft does not wait for signatures."),
+        _("It is still being built, fully signed, published or given up; look at its state."),
+    ),
+    "key.none_hosted": Phrase(
+        _("This list has no hosted key; its signers sign with keys of their own."),
+        _("Sign with `hashx sign`, or upload a detached signature."),
+    ),
+    "key.not_entitled": Phrase(
+        _("This key may not sign this list."),
+        _("An admin of the publisher entitles active keys; the exchange's officers then sign that rule."),
+    ),
+    "key.not_active": Phrase(_("The signing key is not active."), "", True),
+    "key.not_hosted": Phrase(_("The exchange does not keep this key."), "", True),
+    "signature.invalid": Phrase(_("This is not a valid signature of this key over this draft.")),
+    # Words that people type
+    "text.missing": Phrase(_("This may not be empty.")),
+    "text.too_long": Phrase(_("This is too long."), "", True),
+    "text.characters": Phrase(
+        _("This holds a character that cannot be shown or stored."),
+        _("Type the text again instead of pasting it."),
+        True,
+    ),
+    "text.looks_like_hash": Phrase(
+        _("This looks like a hash value, a key or a token, which may not appear in names and notes."),
+        _("Describe it in words; hash values belong in a submission only."),
+    ),
+}
+
+PROBLEMS: Final[Mapping[str, Phrase]] = {
+    "hash.unreadable": Phrase(
+        _("The hash is not in any form that this hash type accepts."),
+        _("Check the column and the hash type; hexadecimal is always accepted."),
+    ),
+    "hash.missing": Phrase(_("The row has no hash."), _("Leave the row out, or add its hash.")),
+    "hash.trivial": Phrase(
+        _("This is the hash of an empty file or of a trivial one, which everybody has."),
+        _("Remove the row; look for files that could not be read when the list was made."),
+    ),
+    "hash.all_zero": Phrase(
+        _("Every bit of this hash is zero, which no real file produces."),
+        _("Remove the row; the hash was probably never computed."),
+    ),
+    "hash.all_one": Phrase(
+        _("Every bit of this hash is one, which no real file produces."),
+        _("Remove the row; the hash was probably never computed."),
+    ),
+    "hash.repeated_byte": Phrase(
+        _("This hash repeats a single byte, which no real file produces."),
+        _("Remove the row; it looks like a placeholder."),
+    ),
+    "hash.unbalanced": Phrase(
+        _("This perceptual hash has far more zeros than ones, or the reverse, as those of flat images have."),
+        _("Look at the source: a blank or nearly blank image would match many innocent ones."),
+    ),
+    "hash.low_quality": Phrase(
+        _("The quality of this perceptual hash is below the limit, so it would match unrelated images."),
+        _("Leave the row out, or have a second person confirm it."),
+    ),
+    "hash.repetitive": Phrase(
+        _("This perceptual hash repeats the same pattern, as those of pages, frames and logos do."),
+        _("Look at the source: a page with a border would match many innocent ones."),
+    ),
+    "item.unreadable": Phrase(
+        _("The item key is too long or contains characters that cannot be kept."),
+        _("Use at most 200 printable characters."),
+    ),
+    "classification.unknown": Phrase(
+        _("This classification is not one of the list's."),
+        _("Use a code of the list's classification scheme, or add the code to the list first."),
+    ),
+    "quality.unreadable": Phrase(
+        _("The quality is not a whole number from 0 to 100."),
+        _("Give a whole number from 0 to 100, or leave the cell empty."),
+    ),
+    "labels.unreadable": Phrase(
+        _("The labels are not known to the list, or there are too many of them."),
+        _("Use the list's own labels, separated by semicolons, at most 32 in a row."),
+    ),
+    "source_ref.unreadable": Phrase(
+        _("The source reference is too long or contains characters that cannot be kept."),
+        _("Use at most 200 printable characters, and no names of people or files."),
+    ),
+    "entry.contradictory": Phrase(
+        _("An earlier line says something different about the same hash and item; that line was used."),
+        _("Keep one of the two lines."),
+    ),
+    "entry.different": Phrase(
+        _("The list already has this entry with other facts, and this submission may only add."),
+        _("Send it as an update."),
+    ),
+    "entry.absent": Phrase(
+        _("The list does not have this entry, and this submission may only update."),
+        _("Send it as an addition."),
+    ),
+    "row.columns": Phrase(
+        _("The line does not have as many cells as the first line names columns."),
+        _("Add or remove separators; put cells that contain the separator into quotation marks."),
+    ),
+    "row.quotes": Phrase(
+        _("The quotation marks on this line do not surround whole cells."),
+        _("Put the whole cell into quotation marks and double the marks inside it; cells cannot span lines."),
+    ),
+    "row.control": Phrase(
+        _("The line contains control characters."),
+        _("Remove them; they usually come from a damaged export."),
+    ),
+    "hash_type.unknown": Phrase(
+        _("There is no hash type of this name."),
+        _("Use names such as sha256, sha1, md5 or pdq, in any case."),
+    ),
+    "hash_type.not_in_list": Phrase(
+        _("The list does not take hashes of this type."),
+        _("Send them to a list that does, or have the type added to this one."),
+    ),
+}

@@ -1,0 +1,41 @@
+"""The first page: what this is, or what needs the person who is signed in."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db.models import F
+from django.http import HttpRequest, HttpResponseBase
+
+from accounts.identity.models import User
+from exchange.http.permissions import PUBLIC
+from exchange.web.door import Page
+from exchange.web.list_facts import catalogue, list_row
+from exchange.web.waiting import waiting_for
+
+MOST_LISTS = 25
+
+
+class Home(Page):
+    needs: ClassVar = {"GET": PUBLIC}
+
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        if not isinstance(request.user, User):
+            return self.show("web/welcome.html")
+        actor = self.actor
+        lists = catalogue(actor)
+        own = list(
+            lists.filter(organisation_id=actor.organisation()).order_by("title", "id")[: MOST_LISTS + 1]
+        )
+        others = list(
+            lists.exclude(organisation_id=actor.organisation())
+            .filter(latest_release__gt=0)
+            .order_by(F("subscribed").desc(), "-released_at", "id")[: MOST_LISTS + 1]
+        )
+        return self.show(
+            "web/home.html",
+            waiting=waiting_for(actor, now=self.now),
+            own=[list_row(row, actor) for row in own[:MOST_LISTS]],
+            others=[list_row(row, actor) for row in others[:MOST_LISTS]],
+            more=len(own) > MOST_LISTS or len(others) > MOST_LISTS,
+        )
