@@ -282,6 +282,7 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
 STATIC_ROOT = HX_VAR / "static"
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 WHITENOISE_USE_FINDERS = HX_DEMO  # the demo needs no collectstatic
 STORAGES = {
     "default": {

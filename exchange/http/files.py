@@ -38,14 +38,22 @@ def parse_range(header: str, length: int) -> tuple[int, int] | None:
     return start, min(end, length - 1)
 
 
-def _chunks(stream: BinaryIO, size: int) -> Iterator[bytes]:
-    with stream:
-        while size > 0:
-            chunk = stream.read(min(CHUNK, size))
+class _Part:
+    """`size` bytes of `stream` in chunks. Closed with the response, also when nobody ever read from it."""
+
+    def __init__(self, stream: BinaryIO, size: int) -> None:
+        self._stream, self._left = stream, size
+
+    def __iter__(self) -> Iterator[bytes]:
+        while self._left > 0:
+            chunk = self._stream.read(min(CHUNK, self._left))
             if not chunk:
                 return
-            size -= len(chunk)
+            self._left -= len(chunk)
             yield chunk
+
+    def close(self) -> None:
+        self._stream.close()
 
 
 def file_response(
@@ -91,5 +99,5 @@ def file_response(
         stream.close()
         return HttpResponse(status=status, headers=headers, content_type=content_type)
     return StreamingHttpResponse(
-        _chunks(stream, size), status=status, headers=headers, content_type=content_type
+        _Part(stream, size), status=status, headers=headers, content_type=content_type
     )

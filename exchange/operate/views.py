@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -19,6 +18,7 @@ from accounts.errors import Refusal
 from exchange.operate.figures import exposition
 from exchange.poller import heartbeat_ages
 from exchange.sharing.models import EndpointCursor, EndpointState
+from hashsets.trust import push_key
 from hashsets.trust.directory import root_fingerprints
 from hashsets.trust.models import Repository
 
@@ -98,9 +98,9 @@ def well_known(request: HttpRequest) -> JsonResponse:
     """Where everything is; members compare the fingerprints with what they got out of band."""
     base = settings.HX_PUBLIC_URL
     try:
-        fingerprints: list[dict[str, Any]] = root_fingerprints()
-    except Refusal:
-        fingerprints = []
+        push: str | None = push_key.public_key()
+    except Refusal:  # before the officers' first ceremony there is none
+        push = None
     return JsonResponse(
         {
             "name": "Hash Exchange",
@@ -108,8 +108,8 @@ def well_known(request: HttpRequest) -> JsonResponse:
             "api": f"{base}/api/v1/",
             "openapi": f"{base}/api/v1/schema/",
             "tuf": {"directory": f"{base}/tuf/directory/", "lists": f"{base}/tuf/<list_id>/"},
-            "directory_roots": fingerprints,
-            "push": {"type": "release.published", "push_key": f"{base}/tuf/directory/targets/push-key.json"},
+            "directory_roots": root_fingerprints(),
+            "push": {"type": "release.published", "push_key": push},
             "demo": bool(settings.HX_DEMO),
         }
     )

@@ -1,7 +1,7 @@
-"""PDQ of a luminance image: 256 bits and a quality, as specified in "The TMK+PDQF Video-Hashing Algorithm and the
-PDQ Image-Hashing Algorithm" (Facebook, 2019).
+"""PDQ of a luminance image: 256 bits and a quality, as specified in "The TMK+PDQF Video-Hashing Algorithm
+and the PDQ Image-Hashing Algorithm" (Facebook, 2019).
 
-Only the hash itself: decoding a picture into luminance is the caller's, so that this module needs no image library.
+Only the hash itself: decoding a picture into luminance is the caller's, so no image library is needed here.
 Checked bit for bit against the reference implementation in the tests.
 """
 
@@ -75,7 +75,8 @@ def _box(image: NDArray[np.float32], window: int, *, axis: int) -> NDArray[np.fl
     low, high = np.maximum(middle - before, 0), np.minimum(middle + after, length)
     total = np.take(sums, high, axis=axis) - np.take(sums, low, axis=axis)
     count = (high - low).reshape((-1, 1) if axis == 0 else (1, -1))
-    return (total / count).astype(np.float32)
+    mean: NDArray[np.float32] = (total / count).astype(np.float32)
+    return mean
 
 
 def _quality(small: NDArray[np.float32]) -> int:

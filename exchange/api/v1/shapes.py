@@ -128,6 +128,26 @@ class SubmissionOut(serializers.Serializer[Any]):
         return {"code": row.refused_code, "message": row.refused_message} if row.refused_code else None
 
 
+class SigningKeyOut(serializers.Serializer[Any]):
+    """A key that signs releases; the private half is never shown."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    keyid = serializers.CharField()
+    scheme = serializers.CharField()
+    custody = serializers.CharField()
+    status = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
+class HostedKeyIn(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=100)
+
+
+class SignerIn(serializers.Serializer[Any]):
+    key_id = serializers.UUIDField()
+
+
 class ReasonIn(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=1_000)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from itertools import islice
-from typing import Any, ClassVar
+from typing import Any, BinaryIO, ClassVar, cast
 
 from django.http import HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
@@ -84,7 +84,7 @@ class ListSubmissions(Door):
             raise Invalid("urgent is true or false.", code="submission.urgent", field="urgent")
         submission = receive_submission(
             hash_list,
-            request._request,  # a Django request reads like a file
+            cast(BinaryIO, request._request),  # a Django request reads like a file
             mode=mode,
             urgent=YES_NO[urgent],
             note=request.query_params.get("note", ""),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from exchange.api.v1 import lists, releases, sharing, submissions, who
+from exchange.api.v1 import keys, lists, releases, sharing, submissions, who
 
 urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
@@ -14,6 +14,9 @@ urlpatterns = [
     path("lists", lists.Lists.as_view()),
     path("lists/<str:list_id>", lists.OneList.as_view()),
     path("lists/<str:list_id>/submissions", submissions.ListSubmissions.as_view()),
+    path("lists/<str:list_id>/signers", keys.ListSigners.as_view()),
+    path("keys", keys.Keys.as_view()),
+    path("keys/<uuid:key_id>/confirm", keys.ConfirmKey.as_view()),
     path("lists/<str:list_id>/releases", releases.Releases.as_view()),
     path("lists/<str:list_id>/releases/<int:number>", releases.OneRelease.as_view()),
     path("lists/<str:list_id>/confirmations", releases.Confirmations.as_view()),
