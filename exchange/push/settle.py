@@ -10,9 +10,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Case, F, Value, When
+from django.db.models import F
 
 from accounts.audit.actions import Action
 from accounts.audit.record import record
@@ -25,9 +26,10 @@ from exchange.sharing.models import Endpoint, EndpointCursor, EndpointState, Not
 
 ENGINE = system_actor("push")
 _WRITTEN = (
-    *("state", "paused_reason", "lease_until", "urgent_lease_until"),
+    *("state", "paused_reason", "lease_until", "urgent_lease_until", "due_at"),
     *("failures", "failing_since", "last_success_at", "last_error"),
 )
+_JITTER_STEPS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +62,11 @@ def settle(tried: Sequence[Tried], *, lane: Lane, now: datetime, draw: Callable[
         _move_cursors([one for one in tried if one.delivered], now=now)
         if lane is Lane.URGENT:
             _put_off_urgent([one for one in tried if not one.delivered], now=now, draw=draw)
+        chance = _spread(draw)
         changes = [
             change
             for one in tried
-            if (change := _apply(one, rows[one.endpoint.id], lane=lane, now=now, draw=draw)) is not None
+            if (change := _apply(one, rows[one.endpoint.id], lane=lane, now=now, chance=chance)) is not None
         ]
         _write(list(rows.values()))
         # (3) Nobody is paused, or resumed, silently. Audit is the last act, because of its lock.
@@ -138,7 +141,7 @@ def _put_off_urgent(failed: Iterable[Tried], *, now: datetime, draw: Callable[[]
 
 
 def _apply(
-    one: Tried, row: Endpoint, *, lane: Lane, now: datetime, draw: Callable[[], float]
+    one: Tried, row: Endpoint, *, lane: Lane, now: datetime, chance: Callable[[UUID], float]
 ) -> tuple[Action, Endpoint] | None:
     """Change `row` as the attempt demands; returns the act to be audited, if it is one."""
     _end_lease(one.endpoint, row, lane)
@@ -165,7 +168,7 @@ def _apply(
         row.failures,
         outcome=one.answer.outcome,
         retry_after=one.answer.retry_after,
-        draw=draw(),
+        draw=chance(row.id),
         paused=row.state == EndpointState.PAUSED,
     )
     return (Action.ENDPOINT_PAUSED, row) if pausing else None
@@ -181,16 +184,15 @@ def _end_lease(claimed: Endpoint, row: Endpoint, lane: Lane) -> None:
 
 
 def _write(rows: Sequence[Endpoint]) -> None:
-    """One update for rows that changed alike; only `due_at`, which chance has spread, differs within it.
-
-    Django's own bulk_update would spell out every column of every row, at ten times the cost.
-    """
-    alike: dict[tuple[object, ...], list[Endpoint]] = defaultdict(list)
+    """One update for rows that changed alike: bulk_update would spell out every column of every row."""
+    alike: dict[tuple[object, ...], list[UUID]] = defaultdict(list)
     for row in rows:
-        alike[tuple(getattr(row, column) for column in _WRITTEN)].append(row)
-    for values, same in alike.items():
-        due = {row.due_at for row in same}
-        spread = Case(*(When(id=row.id, then=Value(row.due_at)) for row in same), default=F("due_at"))
-        Endpoint.objects.filter(id__in=[row.id for row in same]).update(
-            due_at=spread if len(due) > 1 else due.pop(), **dict(zip(_WRITTEN, values, strict=True))
-        )
+        alike[tuple(getattr(row, column) for column in _WRITTEN)].append(row.id)
+    for values, ids in alike.items():
+        Endpoint.objects.filter(id__in=ids).update(**dict(zip(_WRITTEN, values, strict=True)))
+
+
+def _spread(draw: Callable[[], float]) -> Callable[[UUID], float]:
+    """Chance in a few steps instead of for each row: those of one batch that share a step are one update."""
+    steps = [draw() for _ in range(_JITTER_STEPS)]
+    return lambda endpoint_id: steps[endpoint_id.int % _JITTER_STEPS]

@@ -20,6 +20,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
 from exchange.push.schedule import Outcome
 from exchange.sharing.addresses import AddressRules, denied
@@ -159,8 +160,13 @@ async def post(session: aiohttp.ClientSession, request: Post) -> Answer:
     began = time.monotonic()
     timeout = aiohttp.ClientTimeout(total=request.total, connect=request.connect, ceil_threshold=60)
     try:
+        # The URL was checked when it was registered, and is sent as it was written there.
         async with session.post(
-            request.url, data=request.body, headers=request.headers, timeout=timeout, allow_redirects=False
+            URL(request.url, encoded=True),
+            data=request.body,
+            headers=request.headers,
+            timeout=timeout,
+            allow_redirects=False,
         ) as response:
             body = await _bounded_body(response)
             answer = _judged(response, body)
@@ -178,6 +184,8 @@ async def post(session: aiohttp.ClientSession, request: Post) -> Answer:
 async def _bounded_body(response: aiohttp.ClientResponse) -> bytes:
     """At most 4 KB and 2 s of the body: the status has said what counts, an endless body must not matter."""
     body = b""
+    if response.content.at_eof():
+        return body
     with contextlib.suppress(TimeoutError, aiohttp.ClientError):
         async with asyncio.timeout(_BODY_SECONDS):
             while len(body) < MAX_ANSWER and (part := await response.content.read(MAX_ANSWER - len(body))):

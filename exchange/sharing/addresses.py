@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
@@ -59,6 +60,7 @@ class AddressRules:
     loopback: bool = False
 
 
+@lru_cache(maxsize=4_096)
 def denied(address: str, port: int, *, rules: AddressRules) -> str | None:
     """Say why the numeric `address` and `port` must not be dialled, or return None when they may."""
     try:
