@@ -1,14 +1,13 @@
-"""The Merkle tree of one hash type, kept whole, so that a small release hashes paths and not the tree.
-Pure.
+"""The Merkle tree of one hash type, kept whole, so that a small release hashes paths and not the tree. Pure.
 
-Stored form: every level from the leaves up to the top, 32 bytes a node, then SHA-256 over all of them.
-The checksum is against damage: a wrong node would give a wrong root, and every member would then refuse
-an honest release.
+Stored form: every level from the leaves up to the top, 32 bytes a node, then the CRC-32 of all of them. It is
+against damage: a wrong node would give a wrong root, and every member would then refuse an honest release.
 """
 
 from __future__ import annotations
 
 import hashlib
+import zlib
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
@@ -18,7 +17,8 @@ import numpy as np
 from hashsets.core.merkle import levels_of, root_of_top
 
 DIGEST: Final = 32
-MAX_STORED: Final = (64 << 24) + DIGEST
+CHECKSUM: Final = 4
+MAX_STORED: Final = (64 << 24) + CHECKSUM
 """Of the largest tree there is (`merkle.MAX_BITS`)."""
 
 
@@ -39,8 +39,8 @@ class Tree:
     def parse(cls, stored: bytes, bits: int) -> Tree | None:
         """The tree that `to_bytes` wrote; None for anything else."""
         widths = [DIGEST << (bits - level) for level in range(bits + 1)]
-        nodes, checksum = stored[:-DIGEST], stored[-DIGEST:]
-        if len(nodes) != sum(widths) or hashlib.sha256(nodes).digest() != checksum:
+        nodes, checksum = stored[:-CHECKSUM], stored[-CHECKSUM:]
+        if len(nodes) != sum(widths) or _checksum(nodes) != checksum:
             return None
         ends = list(accumulate(widths))
         return cls(bits, tuple(nodes[end - width : end] for end, width in zip(ends, widths, strict=True)))
@@ -55,8 +55,8 @@ class Tree:
 
     def with_leaves(self, leaves: bytes) -> Tree:
         """The tree over changed leaves: hashes only the nodes above those that differ."""
-        before = np.frombuffer(self.leaves, np.uint8).reshape(-1, DIGEST)
-        after = np.frombuffer(leaves, np.uint8).reshape(-1, DIGEST)
+        before = np.frombuffer(self.leaves, np.uint64).reshape(-1, DIGEST // 8)
+        after = np.frombuffer(leaves, np.uint64).reshape(-1, DIGEST // 8)
         changed = np.flatnonzero((before != after).any(axis=1))
         levels = [leaves]
         for above in self.levels[1:]:
@@ -70,4 +70,8 @@ class Tree:
 
     def to_bytes(self) -> bytes:
         nodes = b"".join(self.levels)
-        return nodes + hashlib.sha256(nodes).digest()
+        return nodes + _checksum(nodes)
+
+
+def _checksum(nodes: bytes) -> bytes:
+    return zlib.crc32(nodes).to_bytes(CHECKSUM)
