@@ -26,12 +26,12 @@ from accounts.errors import Invalid, NotAllowed, TooLarge
 from accounts.identity.acting import Actor
 from accounts.identity.models import Organisation, OrganisationStatus
 from accounts.identity.roles import Permission
+from accounts.wording import paragraphs
 from hashsets.blobs import keys
 from hashsets.blobs.current import blob_store
 from hashsets.intake.models import Mode, Submission
 from hashsets.intake.sniff import SNIFFED, require_no_media, require_text
 from hashsets.lists.models import HashList
-from hashsets.lists.statements import check_text
 
 DEFAULT_LIMIT: Final = 8 << 30
 _CHUNK: Final = 1 << 20
@@ -62,7 +62,8 @@ def receive_submission(
 
     Errors: NotAllowed `permission.missing`, `list.other_publisher`, `submission.needs_person`,
     `organisation.not_active`; NotFound `list.not_found`; Conflict `list.closed`; Invalid `submission.mode`,
-    `submission.note`, `upload.empty`; TooLarge `upload.too_large`; Unsupported `upload.media`,
+    `text.…`,
+    `upload.empty`; TooLarge `upload.too_large`; Unsupported `upload.media`,
     `upload.binary`.
     """
     actor.require(Permission.SUBMISSION_CREATE)  # (1)
@@ -70,7 +71,7 @@ def receive_submission(
     hash_list.require_active()
     if mode not in Mode.values:
         raise Invalid(f"The mode is one of {', '.join(Mode.values)}.", code="submission.mode", field="mode")
-    check_text("note", note, length=1_000, lines=True, room="submission")
+    note = paragraphs(note, field="note", limit=1_000, required=False)
     if actor.person_id is None:
         raise NotAllowed("A submission needs a person who answers for it.", code="submission.needs_person")
     require_no_media(media_type)
@@ -80,7 +81,7 @@ def receive_submission(
             hash_list=hash_list,
             mode=mode,
             urgent=urgent,
-            note=note.strip(),
+            note=note,
             upload_sha256=upload.sha256,
             upload_length=upload.length,
             received_at=now,

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -37,6 +38,7 @@ from hashsets.lists.current import newest_state
 
 # A submission that killed this many workers is refused, so that it cannot kill workers for ever.
 MAX_CLAIMS: Final = 12
+ABANDONED_AFTER: Final = 24 * 3600  # seconds; no validation takes nearly as long
 # Refusals with other codes come from stored segments and manifests: no reason to decide a submission.
 _THE_FILES_FAULT: Final = ("csv.", "submission.", "list.closed")
 
@@ -102,10 +104,19 @@ def _require_survivable(submission: Submission) -> None:
 
 @contextmanager
 def _work_folder(submission_id: UUID) -> Iterator[Path]:
-    """Scratch space, gone afterwards; what a killed worker left for this submission goes first."""
+    """Scratch space, gone afterwards; what killed workers left goes first."""
     work = Path(settings.HX_VAR) / "work"
     work.mkdir(parents=True, exist_ok=True)
-    for left in work.glob(f"validate-{submission_id}-*"):
-        shutil.rmtree(left, ignore_errors=True)
+    for left in work.glob("validate-*"):
+        # This submission's own, or so old that whoever was at it has lost every lease since.
+        if left.name.startswith(f"validate-{submission_id}-") or _is_abandoned(left):
+            shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=work, prefix=f"validate-{submission_id}-") as folder:
         yield Path(folder)
+
+
+def _is_abandoned(folder: Path) -> bool:
+    try:
+        return time.time() - folder.stat().st_mtime > ABANDONED_AFTER
+    except FileNotFoundError:  # its worker has just finished
+        return False

@@ -17,9 +17,10 @@ from accounts.identity.acting import Actor
 from accounts.identity.models import Organisation, OrganisationStatus
 from accounts.identity.roles import Permission
 from accounts.signing_keys.models import Custody, SigningKey, SigningKeyStatus
+from accounts.wording import one_line
 from hashsets.core.schemes import scheme as scheme_called
 from hashsets.lists.models import Classification, HashList, ListAudience, ListSigningKey
-from hashsets.lists.statements import Statement, check_text
+from hashsets.lists.statements import Statement
 
 MAX_CODES: Final = 255  # one byte in every entry; 0 means "not classified"
 # A label is written in CSV cells and shown in spreadsheets: no separators, no quotes, nothing a formula
@@ -50,7 +51,7 @@ def create_list(
     are ids.
 
     Errors: NotAllowed `permission.missing`, `list.other_publisher`, `organisation.not_active`; Invalid
-    `list.<field>`.
+    `list.<field>`, `text.…`, `jurisdiction.unknown`.
     """
     statement = Statement(
         title=title,
@@ -70,7 +71,7 @@ def create_list(
     actor.require(Permission.LIST_MANAGE)
     if actor.organisation() != organisation.id:
         raise NotAllowed("Lists are made by the people of the publisher itself.", code="list.other_publisher")
-    statement.check()
+    statement = statement.checked()
     with transaction.atomic():
         # Asked again inside: a suspension may have come since the actor was computed.
         if not Organisation.objects.filter(id=organisation.id, status=OrganisationStatus.ACTIVE).exists():
@@ -99,11 +100,11 @@ def _insert(organisation: Organisation, statement: Statement, now: datetime) -> 
     kinds = sorted(set(statement.audience_kinds))
     hash_list = HashList.objects.create(
         organisation=organisation,
-        title=statement.title.strip(),
-        description=statement.description.strip(),
+        title=statement.title,
+        description=statement.description,
         jurisdiction=statement.jurisdiction,
-        legal_basis=statement.legal_basis.strip(),
-        purpose=statement.purpose.strip(),
+        legal_basis=statement.legal_basis,
+        purpose=statement.purpose,
         tlp=statement.tlp,
         audience=statement.audience,
         audience_kinds=f",{','.join(kinds)}," if kinds else "",
@@ -148,7 +149,7 @@ def add_classification(
             code="list.label",
             field="label",
         )
-    check_text("meaning", meaning, length=300)
+    meaning = one_line(meaning, field="meaning", limit=300, required=False)
     with transaction.atomic():
         locked = HashList.objects.lock(hash_list.id)
         locked.require_active()
@@ -159,9 +160,7 @@ def add_classification(
         code = max((classification.code for classification in known), default=0) + 1
         if code > MAX_CODES:
             raise Conflict(f"A list has at most {MAX_CODES} labels.", code="list.labels_full")
-        added = Classification.objects.create(
-            hash_list=locked, code=code, label=label, meaning=meaning.strip()
-        )
+        added = Classification.objects.create(hash_list=locked, code=code, label=label, meaning=meaning)
         _record_change(locked, actor, now, {"classification_code": code})
     return added
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
 from accounts.errors import Invalid
+from accounts.identity.jurisdictions import known_jurisdiction
 from accounts.identity.models import OrganisationKind
+from accounts.wording import one_line, paragraphs
 from hashsets.core.hashtypes import HASH_TYPES
 from hashsets.core.schemes import SCHEMES
 from hashsets.lists.models import Audience, Tlp
 
 MAX_PEOPLE: Final = 9  # approvals and signatures: more would mean that nothing is ever released
-_JURISDICTION: Final = re.compile(r"[A-Z]{2}")
-_LENGTHS: Final = {"title": 300, "description": 10_000, "legal_basis": 1_000, "purpose": 1_000}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +36,11 @@ class Statement:
     approvals_required: int
     signature_threshold: int
 
-    def check(self) -> None:
-        """Errors: Invalid `list.<field>` with the field's name."""
-        self._check_texts()
+    def checked(self) -> Statement:
+        """The statement with its words tidied up.
+
+        Errors: Invalid `text.…`, `jurisdiction.unknown`, `list.<field>`, each with the field's name.
+        """
         self._check_audience()
         if not self.hash_types:
             _refuse("hash_types", "Name at least one hash type.")
@@ -51,15 +52,14 @@ class Statement:
         for field in ("approvals_required", "signature_threshold"):
             if not 1 <= getattr(self, field) <= MAX_PEOPLE:
                 _refuse(field, f"Give a number from 1 to {MAX_PEOPLE}.")
-
-    def _check_texts(self) -> None:
-        for field, length in _LENGTHS.items():
-            text = getattr(self, field)
-            check_text(field, text, length=length, lines=field == "description")
-            if field != "description" and not text.strip():
-                _refuse(field, "This may not be empty.")
-        if not _JURISDICTION.fullmatch(self.jurisdiction):
-            _refuse("jurisdiction", "Give the two-letter country code in upper case, for example GB.")
+        return replace(
+            self,
+            title=one_line(self.title, field="title", limit=300),
+            description=paragraphs(self.description, field="description", limit=10_000, required=False),
+            legal_basis=one_line(self.legal_basis, field="legal_basis", limit=1_000),
+            purpose=one_line(self.purpose, field="purpose", limit=1_000),
+            jurisdiction=known_jurisdiction(self.jurisdiction),
+        )
 
     def _check_audience(self) -> None:
         if self.tlp not in Tlp.values:
@@ -77,18 +77,5 @@ class Statement:
             _refuse("audience_organisations", "Name organisations only when the audience is 'named'.")
 
 
-def check_text(field: str, text: str, *, length: int, lines: bool = False, room: str = "list") -> None:
-    """Refuse text that is too long or holds characters that cannot be stored or shown.
-
-    Line breaks and tabs pass when `lines`. Errors: Invalid `<room>.<field>`.
-    """
-    plain = text.replace("\n", "").replace("\r", "").replace("\t", "") if lines else text
-    if len(text) > length:
-        _refuse(field, f"Use at most {length} characters.", room)
-    # isprintable is false for controls, lone surrogates and the marks that turn the direction of text
-    if plain and not plain.isprintable():
-        _refuse(field, "This contains characters that cannot be shown, such as control characters.", room)
-
-
-def _refuse(field: str, message: str, room: str = "list") -> None:
-    raise Invalid(message, code=f"{room}.{field}", field=field)
+def _refuse(field: str, message: str) -> None:
+    raise Invalid(message, code=f"list.{field}", field=field)

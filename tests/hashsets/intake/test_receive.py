@@ -168,9 +168,10 @@ def test_what_its_sender_calls_media_is_refused_by_name(harbor: cast.Crew, hash_
     [
         ("", {}, "upload.empty"),
         (FILE, {"mode": "merge"}, "submission.mode"),
-        (FILE, {"note": "x" * 1001}, "submission.note"),
-        (FILE, {"note": "zero \0"}, "submission.note"),
-        (FILE, {"note": "half \ud83d"}, "submission.note"),
+        (FILE, {"note": "x" * 1001}, "text.too_long"),
+        (FILE, {"note": f"as {md5(1)}"}, "text.looks_like_hash"),
+        (FILE, {"note": "zero \0"}, "text.characters"),
+        (FILE, {"note": "half \ud83d"}, "text.characters"),
     ],
     ids=str,
 )
