@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import os
 import sysconfig
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -60,26 +61,35 @@ def hashed_files(roots: Iterable[Path]) -> Iterator[Line]:
 
     Copies count once: the same content under two classes would contradict itself.
     """
-    files = {path for root in roots for path in root.rglob("*") if "__pycache__" not in path.parts}
     seen: set[str] = set()
-    for path in sorted(files):
-        if path.is_symlink() or not path.is_file() or path.stat().st_size > LARGEST_FILE:
-            continue
+    for path in _files_below(roots):
         try:
-            content = path.read_bytes()
+            with open(path, "rb") as file:  # noqa: PTH123  (tens of thousands of times: Path costs more than reading)
+                content = file.read(LARGEST_FILE + 1)
         except OSError:
             continue
         digest = hashlib.sha256(content).hexdigest()
-        if digest in seen:
+        if len(content) > LARGEST_FILE or digest in seen:
             continue
         seen.add(digest)
+        ending = path.rpartition(os.sep)[2].partition(".")[2].rpartition(".")[2]
         yield Line(
             sha256=digest,
             md5=hashlib.md5(content, usedforsecurity=False).hexdigest(),
             sha1=hashlib.sha1(content, usedforsecurity=False).hexdigest(),
-            classification="source" if path.suffix == ".py" else "resource",
-            source_ref=path.suffix.lstrip(".")[:20],
+            classification="source" if ending == "py" else "resource",
+            source_ref=ending[:20],
         )
+
+
+def _files_below(roots: Iterable[Path]) -> list[str]:
+    """Every regular file, once, by name."""
+    found: set[str] = set()
+    for root in roots:
+        for folder, folders, names in os.walk(root):
+            folders[:] = [name for name in folders if name != "__pycache__"]
+            found.update(f"{folder}{os.sep}{name}" for name in names)
+    return sorted(path for path in found if not os.path.islink(path))  # noqa: PTH114  (as above)
 
 
 def drawn_picture(generator: np.random.Generator, side: int = PICTURE_SIDE) -> NDArray[np.float64]:
