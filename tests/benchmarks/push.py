@@ -35,7 +35,7 @@ _SECRET = b"b" * 32
 def run(
     sizes: tuple[int, ...] = SIZES, *, peers: tuple[int, ...] = PEER_SIZES
 ) -> Iterator[dict[str, object]]:
-    """One line per size, after a warm-up. Needs Django set up on a migrated database of its own: see `main`."""
+    """One line per size, after a warm-up. Needs Django on a migrated database of its own: see `main`."""
     _measured(20, _deliver)  # imports and prepared statements are not what is measured
     for n in sizes:
         ours = _measured(n, _deliver)
@@ -209,7 +209,7 @@ def _posted(endpoint: Endpoint, headers: dict[str, str], body: bytes) -> int | N
 
 
 def main(arguments: list[str]) -> None:
-    """`python -m tests.benchmarks.push [n …]`, on a SQLite file of its own or on DATABASE_URL (it fills it)."""
+    """`python -m tests.benchmarks.push [n …]`, on a SQLite file of its own or on DATABASE_URL."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ.update({"HX_DEMO": "1", "HX_VAR": folder, "HX_LOG_LEVEL": "ERROR"})
         os.environ["DJANGO_SETTINGS_MODULE"] = "exchange.settings"
