@@ -129,11 +129,11 @@ def _bulk_create(file: Path) -> dict[str, float]:
             )
             rows += 1
             if len(batch) == 1_000 or rows == BULK_CREATE_ROWS:
-                Entry.objects.bulk_create(batch)
+                Entry._default_manager.bulk_create(batch)
                 batch = []
             if rows == BULK_CREATE_ROWS:
                 break
-        Entry.objects.bulk_create(batch)
+        Entry._default_manager.bulk_create(batch)
     spent = _cpu() + _server_cpu() - before
     return {"cpu": round(spent * (_lines_of(file) / rows), 2)}
 
