@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from exchange.client.addresses import checked_url
 from exchange.client.durable import write_durably
-from exchange.client.fetch import Session, checked_url
+from exchange.client.fetch import Session
 from exchange.client.lean import load_tuf
 from exchange.client.refusals import CorruptStore, Usage
 

@@ -12,9 +12,10 @@ import typer
 
 from accounts.errors import Refusal
 from exchange.client import api
+from exchange.client.addresses import is_loopback
 from exchange.client.commands.run import HomeOption, IntoOption, JsonOption, Run, clock
 from exchange.client.commands.syncing import ListsArgument, sync_each
-from exchange.client.fetch import Session, is_loopback
+from exchange.client.fetch import Session
 from exchange.client.home import KnownEndpoint
 from exchange.client.listen import Receiver, Worker
 from exchange.client.output import refusal_document

@@ -136,19 +136,30 @@ class Directory:
         targets_folder = self.folder / "targets"
         targets_folder.mkdir()
         (targets_folder / f"{digest}.push-key.json").write_bytes(content)
+        self.target = TargetFile(len(content), {"sha256": digest}, "push-key.json")
+        self.version = 1
+        self._sign()
+
+    def rotate(self, officers: Officers) -> None:
+        """The next root names other officers, who sign everything from now on."""
+        self.version += 1
+        both = Officers([*self.officers.signers, *officers.signers])
+        root = root_bytes("directory", officers, self.online, version=self.version, signers=both)
+        (self.folder / "metadata" / f"{self.version}.root.json").write_bytes(root)
+        self.officers = officers
+        self._sign()
+
+    def _sign(self) -> None:
         later = datetime.now(UTC).replace(microsecond=0) + 30 * DAY
-        target = TargetFile(len(content), {"sha256": digest}, "push-key.json")
-        targets = metadata_bytes(
-            Targets(1, expires=later, targets={"push-key.json": target}), officers.signers
-        )
-        snapshot = metadata_bytes(
-            Snapshot(1, expires=later, meta={"targets.json": _fact(1, targets)}), [self.online]
-        )
-        timestamp = metadata_bytes(
-            Timestamp(1, expires=later, snapshot_meta=_fact(1, snapshot)), [self.online]
-        )
-        (metadata / "1.targets.json").write_bytes(targets)
-        (metadata / "1.snapshot.json").write_bytes(snapshot)
+        number, metadata = self.version, self.folder / "metadata"
+        named = Targets(number, expires=later, targets={"push-key.json": self.target})
+        targets = metadata_bytes(named, self.officers.signers)
+        meta = {"targets.json": _fact(number, targets)}
+        snapshot = metadata_bytes(Snapshot(number, expires=later, meta=meta), [self.online])
+        fact = _fact(number, snapshot)
+        timestamp = metadata_bytes(Timestamp(number, expires=later, snapshot_meta=fact), [self.online])
+        (metadata / f"{number}.targets.json").write_bytes(targets)
+        (metadata / f"{number}.snapshot.json").write_bytes(snapshot)
         (metadata / "timestamp.json").write_bytes(timestamp)
 
 
@@ -186,16 +197,22 @@ class Publisher:
         self.files: dict[str, TargetFile] = {}
         self.root_version = 1
         (self.metadata / "1.root.json").write_bytes(root_bytes(self.list_id, officers, self.online))
-        self.targets = metadata_bytes(self._top_targets(self.list_id), officers.signers)
-        (self.metadata / "1.targets.json").write_bytes(self.targets)
+        self.targets_version = 0
+        self.sign_targets()
         self.list_bytes: bytes | None = None
         self.sign_online()
+
+    def sign_targets(self) -> None:
+        """The officers name the publisher's keys."""
+        self.targets_version += 1
+        self.targets = metadata_bytes(self._top_targets(self.list_id), self.officers.signers)
+        (self.metadata / f"{self.targets_version}.targets.json").write_bytes(self.targets)
 
     def _top_targets(self, folder: str) -> Targets:
         keys: dict[str, Key] = {signer.public_key.keyid: signer.public_key for signer in self.signers}
         role = DelegatedRole("list", list(keys), self.threshold, terminating=True, paths=[f"{folder}/*"])
         return Targets(
-            1,
+            self.targets_version,
             expires=datetime.now(UTC).replace(microsecond=0) + 365 * DAY,
             delegations=Delegations(keys, {"list": role}),
         )
@@ -296,7 +313,7 @@ class Publisher:
             (int(path.name.partition(".")[0]) for path in self.metadata.glob("*.snapshot.json")), default=0
         )
         now = datetime.now(UTC).replace(microsecond=0)
-        meta = {"targets.json": _fact(1, self.targets)}
+        meta = {"targets.json": _fact(self.targets_version, self.targets)}
         if self.list_bytes is not None:
             meta["list.json"] = _fact(list_version or self.version, self.list_bytes)
         snapshot = metadata_bytes(Snapshot(number, expires=now + 7 * DAY, meta=meta), [signer])
@@ -314,6 +331,19 @@ class Publisher:
             self.list_id, officers, self.online, version=self.root_version, signers=signers or both
         )
         (self.metadata / f"{self.root_version}.root.json").write_bytes(content)
+
+    def replace_officers(self, officers: Officers) -> None:
+        """Root and targets by new officers, and everything online signed again."""
+        self.rotate_root(officers)
+        self.officers = officers
+        self.sign_targets()
+        self.sign_online()
+
+    def replace_online_key(self) -> None:
+        """As after a theft: the officers name a new online key."""
+        self.online = CryptoSigner.generate_ed25519()
+        self.rotate_root(self.officers)
+        self.sign_online()
 
     def keep(self, folder: Path) -> None:
         """Remember everything as served now."""

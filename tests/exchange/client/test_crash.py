@@ -58,10 +58,15 @@ def sync_and_die(home: Path, into: Path, list_id: str, effect: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "first", [pytest.param(True, marks=pytest.mark.slow), False], ids=["first-sync", "delta"]
+    ("first", "step"),
+    [
+        pytest.param(False, 4, id="delta-every-4th"),
+        pytest.param(False, 1, id="delta", marks=pytest.mark.slow),
+        pytest.param(True, 1, id="first-sync", marks=pytest.mark.slow),
+    ],
 )
 def test_a_kill_at_any_step_leaves_the_old_release_or_the_new_one(
-    hashx: Hashx, publisher: Publisher, exchange: ExchangeServer, first: bool, tmp_path: Path
+    hashx: Hashx, publisher: Publisher, exchange: ExchangeServer, first: bool, step: int, tmp_path: Path
 ) -> None:
     raw = hashes(500, seed=1)
     newest = publisher.release({"sha256": operations(rows(raw, 1))})
@@ -72,7 +77,7 @@ def test_a_kill_at_any_step_leaves_the_old_release_or_the_new_one(
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     in_force = set()
-    for effect in range(1, 500):
+    for effect in range(1, 500, step):
         into = tmp_path / f"kill-{effect}"
         shutil.copytree(hashx.into, into, symlinks=True)
         store = ListStore(into, publisher.list_id)
