@@ -114,7 +114,7 @@ class Receiver:
         self._tell = tell
         self._clock = clock
         self._seen = SeenNotices()
-        self._server = _Server((host, port), _handler_of(self))
+        self._server = _Server((host, port), _conversation_of(self))
         self._thread = threading.Thread(target=self._server.serve_forever, name="notices", daemon=True)
 
     @property
@@ -170,9 +170,9 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+    def __init__(self, address: tuple[str, int], conversation: type[BaseHTTPRequestHandler]) -> None:
         self._places = threading.BoundedSemaphore(MAX_CONNECTIONS)
-        super().__init__(address, handler)
+        super().__init__(address, conversation)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         if not self._places.acquire(blocking=False):
@@ -190,8 +190,8 @@ class _Server(ThreadingHTTPServer):
         """A connection that breaks off is no event."""
 
 
-def _handler_of(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+def _conversation_of(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
+    class Conversation(BaseHTTPRequestHandler):
         timeout = READ_TIME_OUT
         server_version = "hashx"
         sys_version = ""
@@ -220,4 +220,4 @@ def _handler_of(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
         def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - the name of the base class
             """Events are told by the receiver; request lines may carry secrets of the path."""
 
-    return Handler
+    return Conversation

@@ -20,7 +20,7 @@ from exchange.client.refusals import Ended, UnsupportedFormat, exit_for
 
 ListsArgument = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[LIST]...", help="Ids of lists; without any, all you subscribe to."),
+    typer.Argument(metavar="LIST", help="Ids of lists; without any, all you subscribe to."),
 ]
 
 
