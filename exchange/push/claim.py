@@ -21,7 +21,9 @@ from exchange.push.schedule import BREAKER_FAILURES, TIMING, URGENT_TRIES, Lane
 from exchange.sharing.models import Endpoint, EndpointCursor, EndpointQuerySet
 
 MAX_PER_HOST = 2
-_LOOKAHEAD = 2
+_AHEAD = 2_048
+"""Candidates read at once: sorting all that is due for every few places that become free was half of the
+CPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +45,16 @@ LIMITS = {
 
 @dataclass(slots=True)
 class InFlight:
-    """What one run has in flight, counted the way the limits are."""
+    """What one run has in flight, counted the way the limits are, and who is next.
+
+    `ahead` may be out of date: a claim looks at each row again under its lock.
+    """
 
     hosts: Counter[str] = field(default_factory=Counter)
     organisations: Counter[UUID] = field(default_factory=Counter)
     probes: int = 0
     total: int = 0
+    ahead: list[Candidate] = field(default_factory=list)
 
     def add(self, endpoint: Candidate | Endpoint, by: int = 1) -> None:
         self.hosts[endpoint.host] += by
@@ -90,8 +96,14 @@ def choose(
 def claim_endpoints(*, lane: Lane, now: datetime, in_flight: InFlight, room: int) -> list[Endpoint]:
     """Lease up to `room` due endpoints for `lane`, and count them in `in_flight`; healthy ones first."""
     limits = LIMITS[lane]
-    candidates = _candidates(lane, now, in_flight, limits, most=room * _LOOKAHEAD)
-    chosen = choose(candidates, in_flight, limits=limits, room=room)
+    chosen = choose(in_flight.ahead, in_flight, limits=limits, room=room)
+    if len(chosen) < room:
+        known = {one.id for one in chosen}
+        fresh = _candidates(lane, now, in_flight, limits, most=_AHEAD + room)
+        in_flight.ahead = [one for one in fresh if one.id not in known]
+        chosen += choose(in_flight.ahead, in_flight, limits=limits, room=room - len(chosen))
+    known = {one.id for one in chosen}
+    in_flight.ahead = [one for one in in_flight.ahead if one.id not in known]
     if not chosen:
         return []
     with transaction.atomic():

@@ -123,7 +123,9 @@ class _Run:
                 ended = self._ended(window.finished(wait=_LOOK_EVERY / 4))
                 started = 0
                 if time.monotonic() < until and self._should_look(looked):
-                    self._turn.look_again.clear()
+                    if self._turn.look_again.is_set():
+                        self._turn.look_again.clear()
+                        self._in_flight.ahead.clear()
                     started = self._start(window, self._claim())
                     # After a look that found something the next one need not wait.
                     looked = float("-inf") if started else time.monotonic()
