@@ -17,7 +17,7 @@ from django.utils import timezone
 from accounts.audit.heads import export_head
 from exchange.push.deliver import deliver_due
 from exchange.wakeups import wake
-from hashsets.intake import validate
+from hashsets.intake import expire, validate
 from hashsets.releases import build, publish
 from hashsets.trust import export, resign
 
@@ -61,6 +61,9 @@ STATIONS: tuple[Station, ...] = (
     Station("export", "data", export.exports_due, lambda key, now: export.export_repository(key, now=now)),
     Station(
         "resign", "data", resign.due_repositories, lambda key, now: resign.resign_repository(key, now=now)
+    ),
+    Station(
+        "forget-uploads", "data", expire.uploads_due, lambda key, now: expire.forget_upload(key, now=now)
     ),
     Station("audit-heads", "data", lambda now, limit: ["head"], lambda _, now: export_head(now=now)),
     Station("push", "push", lambda now, limit: ["routine"], lambda lane, now: deliver_due(lane=lane)),

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from exchange.demo.corpus import write_releases
+from exchange.demo.corpus import installation, write_releases
 from exchange.demo.journey import Journey, Step
 from exchange.demo.member import settle
 from exchange.demo.people import Machine
@@ -23,19 +23,6 @@ from tests import services
 from tests.conftest import lacking
 from tests.services import ROOT, end, free_port
 from tests.stack import Stack
-
-SMALL_CORPUS = (
-    "json",
-    "email",
-    "concurrent",
-    "xml",
-    "unittest",
-    "asyncio",
-    "importlib",
-    "html",
-    "http",
-    "logging",
-)
 
 
 @dataclass
@@ -66,11 +53,10 @@ class Stage:
         )
 
     def files(self) -> tuple[Path, Path]:
-        """Two states of the sample list, over a part of the standard library so that tests stay quick."""
+        """Two states of the sample list, over the standard library alone so that tests stay quick."""
         files = self.folder / "release-1.csv", self.folder / "release-2.csv"
         if not files[0].exists():
-            library = Path(os.__file__).parent
-            write_releases(*files, roots=[library / name for name in SMALL_CORPUS])
+            write_releases(*files, roots=installation()[:1])
         return files
 
     def api(self, key: str) -> httpx.Client:

@@ -46,8 +46,7 @@ def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def arrived(stage: Stage) -> list[Arrived]:
     """Both releases, walked from file to confirmation by real processes."""
     first, second = stage.files()
-    with stage.listening():
-        journey = stage.journey()
+    with stage.listening(), stage.journey() as journey:
         return [
             journey.travel(first, release=1, note="first"),
             journey.travel(second, release=2, note="second"),
@@ -80,10 +79,10 @@ class WithCredential(FetcherInterface):
     """All that a stock client needs from outside: a header."""
 
     def __init__(self, key: str) -> None:
-        self._http = httpx.Client(headers={"Authorization": f"Bearer {key}"}, timeout=30)
+        self._headers = {"Authorization": f"Bearer {key}"}
 
     def _fetch(self, url: str) -> Iterator[bytes]:
-        answer = self._http.get(url)
+        answer = httpx.get(url, headers=self._headers, timeout=30)
         if answer.status_code != 200:
             raise DownloadHTTPError(f"{url} answered {answer.status_code}", answer.status_code)
         yield answer.content

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import httpx
 
@@ -68,6 +68,13 @@ class Journey:
         self._as_publisher = _api(base_url, world.publisher_key)
         self._as_member = _api(base_url, world.member_key)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._as_publisher.close()
+        self._as_member.close()
+
     def travel(self, file: Path, *, release: int, note: str) -> Arrived:
         """Take `file` (a complete state of the list) to `release` and wait for the member's confirmation."""
         submission = self._submit(file, note)
@@ -100,8 +107,8 @@ class Journey:
     def _approve(self, submission: str) -> None:
         with self._step("approve") as outcome:
             approver = self._world.person("Harbor", Role.APPROVER)
-            person = Person(self._base, email=approver.email, password=self._world.password)
-            person.press(f"/submissions/{submission}", f"/submissions/{submission}/approve")
+            with Person(self._base, email=approver.email, password=self._world.password) as person:
+                person.press(f"/submissions/{submission}", f"/submissions/{submission}/approve")
             outcome.append(f"by {approver.name}, in the browser")
 
     def _sign(self, submission: str) -> None:

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 from urllib.parse import urljoin
 
 import httpx
@@ -29,6 +29,12 @@ class Person:
         self._submit("/sign-in", "/sign-in", {"email": email, "password": password})
         if not any("session" in cookie.name for cookie in self._http.cookies.jar):
             raise Unexpected(f"{email} could not sign in")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._http.close()
 
     def press(self, page: str, action: str, **fields: str) -> None:
         """Open `page` and send its form that goes to `action`."""

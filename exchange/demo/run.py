@@ -85,12 +85,12 @@ def _story(world: World, demo: Path, base_url: str, fingerprint: str, write: Wri
     if held >= len(files):
         return True
     write(f"  {time.monotonic() - started:6.2f} s  exchange up; files of this Python hashed\n")
-    journey = Journey(base_url, world, publisher=publisher, tell=lambda step: _tell(step, write))
     arrived: list[Arrived] = []
-    for number, (file, note) in enumerate(zip(files, NOTES, strict=True), start=1):
-        if number > held:
-            write(f"\nRelease {number}\n")
-            arrived.append(journey.travel(file, release=number, note=note))
+    with Journey(base_url, world, publisher=publisher, tell=lambda step: _tell(step, write)) as journey:
+        for number, (file, note) in enumerate(zip(files, NOTES, strict=True), start=1):
+            if number > held:
+                write(f"\nRelease {number}\n")
+                arrived.append(journey.travel(file, release=number, note=note))
     write(summary(arrived[-1]))
     return arrived[-1].delta_share < SMALL_DELTA
 
@@ -102,7 +102,7 @@ def _tell(step: Step, write: Write) -> None:
 def summary(last: Arrived) -> str:
     """What the journey proved."""
     return (
-        f"\nThe member's state root equals the publisher's: {last.member_root[:12]}…, {last.entries:,} entries.\n"
+        f"\nThe member's state root is the publisher's: {last.member_root[:12]}…, {last.entries:,} entries.\n"
         f"Release {last.number} travelled as a delta of {last.delta_bytes:,} bytes, "
         f"{last.delta_share:.1%} of the snapshot's {last.snapshot_bytes:,}.\n"
     )
