@@ -11,9 +11,8 @@ from django.utils.safestring import SafeString
 from accounts.identity.acting import Actor
 from exchange.sharing.models import Subscription
 from exchange.web.shown import added, instant, number, removed
-from exchange.web.words import AUDIENCE, KIND, LIST_STATUS, MODE, STATE, STATE_TONE, word
+from exchange.web.words import AUDIENCE, KIND, LIST_STATUS, MODE, SCHEME, STATE, STATE_TONE, word
 from hashsets.core.hashtypes import HASH_TYPES
-from hashsets.core.schemes import SCHEMES
 from hashsets.intake.models import Submission
 from hashsets.lists.models import HashList, Tlp
 from hashsets.releases.models import Release
@@ -104,7 +103,7 @@ def list_facts(row: HashList, actor: Actor | None) -> ListFacts:
         audience=word(AUDIENCE, row.audience),
         tlp=str(Tlp(row.tlp).label) if row.tlp in Tlp.values else row.tlp,
         hash_types=", ".join(type_title(slug) for slug in row.hash_types),
-        scheme=SCHEMES[row.scheme].title if row.scheme in SCHEMES else row.scheme,
+        scheme=word(SCHEME, row.scheme),
         status=word(LIST_STATUS, row.status),
         approvals=number(row.approvals_required),
         signatures=number(row.signature_threshold),

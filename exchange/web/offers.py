@@ -56,7 +56,6 @@ NOT_HOSTED: Final = _(
     "This list is signed with keys that its signers keep: sign with the command hashx sign."
 )
 HOSTED_DONE: Final = _("The key that the exchange keeps has signed. Other signatures are still missing.")
-NO_SUBMITTER: Final = _("Your roles do not include submitting, so you cannot withdraw this either.")
 
 
 @dataclass(frozen=True, slots=True)

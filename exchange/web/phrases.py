@@ -62,12 +62,16 @@ REFUSALS: Final[Mapping[str, Phrase]] = {
     "upload.binary": Phrase(
         _("The upload is not text in UTF-8."), _("Export the list as CSV in UTF-8 and send that."), True
     ),
-    "upload.damaged": Phrase(_("The stored upload is damaged and was not used. Send it again.")),
+    "upload.damaged": Phrase(_("The stored upload is not the file that was received.")),
     # What the check refuses as a whole
     "submission.no_change": Phrase(_("The list says all of this already, so there is nothing to release.")),
     "submission.nothing_usable": Phrase(
         _("None of the rows can be used."),
-        _("Look at the problems of the first rows: most often a column or the mode is not the one meant."),
+        _("Look at the first problems: most often a column or the mode is not the one meant."),
+    ),
+    "submission.not_processable": Phrase(
+        _("This upload could not be processed: the work on it was cut off again and again."),
+        _("Send it in smaller files, and tell the operator of this exchange."),
     ),
     "submission.being_signed": Phrase(
         _("This submission is being signed."), _("Return it instead; its draft is abandoned then.")

@@ -112,7 +112,7 @@ _PLAIN: Final[dict[str, Promise]] = {
     _S.APPROVED: gettext_lazy("Approved. The release is being built, or waits for its turn."),
     _S.DRAFTED: gettext_lazy("The release is built and waits for its signature."),
     _S.PUBLISHED: gettext_lazy("Published."),
-    _S.REFUSED: gettext_lazy("The check found nothing that could be used, so the list stays as it is."),
+    _S.REFUSED: gettext_lazy("Checked, and not taken. The list stays as it is."),
     _S.RETURNED: gettext_lazy("Returned to the submitter. The list stays as it is."),
     _S.WITHDRAWN: gettext_lazy("Withdrawn by its organisation. The list stays as it is."),
 }

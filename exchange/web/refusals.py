@@ -28,7 +28,9 @@ def told(refusal: Refusal) -> Told:
 
 
 def refused(code: str, message: str) -> Told:
-    """The stored outcome of a check."""
+    """The stored outcome of a check, whose advice is part of the message already."""
+    if _is_english():
+        return Told(code=code, message=message)
     return _say(REFUSALS, code, message, "")
 
 
@@ -39,8 +41,7 @@ def problem(code: str, message: str, advice: str) -> Told:
 def _say(table: Mapping[str, Phrase], code: str, message: str, advice: str, *, field: str = "") -> Told:
     phrase = table.get(code)
     if _is_english() or phrase is None:
-        stored_advice = advice or (_(phrase.advice) if phrase and phrase.advice else "")
-        return Told(code=code, message=message, advice=stored_advice, field=field)
+        return Told(code=code, message=message, advice=advice, field=field)
     return Told(
         code=code,
         message=_(phrase.message),

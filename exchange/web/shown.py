@@ -9,10 +9,10 @@ from django.utils.formats import date_format, number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_noop, ngettext
 
 _MINUS: Final = "\u2212"
-_UNITS: Final = ("kB", "MB", "GB", "TB")
+_UNITS: Final = (gettext_noop("kB"), gettext_noop("MB"), gettext_noop("GB"), gettext_noop("TB"))
 
 
 def number(value: int) -> str:
@@ -50,6 +50,8 @@ def size(length: int) -> str:
 
 def duration(seconds: float) -> str:
     """'0.8 s', '42 s', '3 min 5 s', '2 h 10 min', '4 days'."""
+    if seconds < 0.1:
+        return f"<\u00a0{number_format(0.1, 1, use_l10n=True)}\u00a0s"
     if seconds < 10:
         return f"{number_format(seconds, 1, use_l10n=True)}\u00a0s"
     whole = round(seconds)

@@ -220,9 +220,9 @@ def _change(submission: Submission) -> Change | None:
 def _per_type(slug: str, counts: dict[str, int]) -> TypeChange:
     return TypeChange(
         title=type_title(slug),
-        adds=added(counts.get("adds", 0)),
+        adds=number(counts.get("adds", 0)),
         updates=number(counts.get("updates", 0)),
-        removals=removed(counts.get("removals", 0)),
+        removals=number(counts.get("removals", 0)),
         unchanged=number(counts.get("unchanged", 0)),
     )
 

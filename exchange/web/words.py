@@ -9,11 +9,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts.identity.models import OrganisationKind
-from accounts.identity.roles import Permission
-from accounts.signing_keys.models import Custody
 from hashsets.intake.models import Mode, SubmissionState
 from hashsets.lists.models import Audience, ListStatus
-from hashsets.releases.models import DraftState
 
 Words = Mapping[str, Promise]
 
@@ -69,23 +66,13 @@ LIST_STATUS: Final[Words] = {
     ListStatus.ACTIVE: _("Open: takes submissions"),
     ListStatus.CLOSED: _("Closed: takes no more submissions"),
 }
-DRAFT_STATE: Final[Words] = {
-    DraftState.BUILDING: _("Being built"),
-    DraftState.OPEN: _("Waits for signatures"),
-    DraftState.SIGNED: _("Fully signed"),
-    DraftState.PUBLISHED: _("Published"),
-    DraftState.ABANDONED: _("Given up"),
-}
-CUSTODY: Final[Words] = {
-    Custody.HOSTED: _("kept by the exchange"),
-    Custody.OWN: _("kept by the publisher"),
-}
-RIGHT: Final[Words] = {
-    Permission.LIST_VIEW: _("see lists"),
-    Permission.LIST_MANAGE: _("manage lists"),
-    Permission.SUBMISSION_CREATE: _("submit changes to lists"),
-    Permission.SUBMISSION_APPROVE: _("approve submissions"),
-    Permission.RELEASE_SIGN: _("sign releases"),
+SCHEME: Final[Words] = {
+    "none": _("No classification"),
+    "ncmec": _("NCMEC categories"),
+    "uk": _("United Kingdom categories A to C"),
+    "interpol": _("INTERPOL baseline and worst-of"),
+    "terrorist-content": _("Terrorist and violent extremist content"),
+    "intimate-images": _("Intimate images shared without consent"),
 }
 
 

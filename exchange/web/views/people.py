@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from typing import ClassVar
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.utils.translation import gettext as _
@@ -35,16 +34,10 @@ class SignIn(Page):
     def post(self, request: HttpRequest) -> HttpResponseBase:
         email = text(request, "email")
         try:
-            user = sign_in.sign_in(request, email=email, password=text(request, "password"), now=self.now)
+            sign_in.sign_in(request, email=email, password=text(request, "password"), now=self.now)
         except (Unauthenticated, Throttled) as refusal:
             return self._form(refusal, email=email)
-        response = HttpResponseRedirect(safe_next(request))
-        if settings.LANGUAGE_COOKIE_NAME not in request.COOKIES:
-            response.set_cookie(
-                settings.LANGUAGE_COOKIE_NAME, user.language, secure=settings.LANGUAGE_COOKIE_SECURE,
-                samesite="Lax",
-            )  # fmt: skip
-        return response
+        return HttpResponseRedirect(safe_next(request))
 
     def _form(self, refusal: Refusal | None = None, *, email: str = "") -> HttpResponse:
         return self.show(

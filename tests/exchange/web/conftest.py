@@ -1,0 +1,24 @@
+"""A real Chromium (Debian's, never a downloaded one) for the tests of the pages."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import services
+from tests.conftest import lacking
+
+CHROMIUM = Path("/usr/bin/chromium")
+# Playwright's synchronous interface runs an event loop in this thread; Django must not mind.
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, Any]:
+    if not CHROMIUM.exists():
+        lacking(services.Missing("Chromium (Debian package: chromium)"))
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    return {"executable_path": str(CHROMIUM), "args": flags, "headless": True}
