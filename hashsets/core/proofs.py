@@ -6,7 +6,6 @@ presence and absence. It shows the bucket's other entries: give it only to those
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +13,17 @@ import numpy as np
 from accounts.errors import Corrupt
 from hashsets.core.columns import Rows
 from hashsets.core.keys import buckets_of, disorder, span
-from hashsets.core.merkle import DIGEST, MAX_BITS, Root, bits_of, bucket_of, leaf_of, levels_of, root_of_top
+from hashsets.core.merkle import (
+    DIGEST,
+    MAX_BITS,
+    Root,
+    bits_of,
+    bucket_of,
+    leaf_of,
+    levels_of,
+    node_of,
+    root_of_top,
+)
 
 __all__ = ["Proof", "prove", "verify_proof"]
 
@@ -60,7 +69,7 @@ def verify_proof(proof: Proof, root: Root, raw: bytes, item: int | None = None) 
     node, at = leaf_of(rows), proof.bucket
     for sibling in proof.path:
         pair = sibling + node if at & 1 else node + sibling
-        node, at = hashlib.sha256(b"\x01" + pair).digest(), at >> 1
+        node, at = node_of(pair), at >> 1
     if root_of_top(node, proof.bits, proof.count) != root:
         raise _invalid()
     # (3) Only now does it mean anything whether the entry is among them.

@@ -20,6 +20,7 @@ import pytest
 from accounts.errors import Corrupt, Invalid, Refusal, TooLarge
 from hashsets.core.columns import Op, Rows, state_schema
 from hashsets.core.foreign import Caps, check_segment
+from hashsets.core.pages import read_footer, walk_pages
 from hashsets.core.segment import PART_BYTES, ROW_GROUP, Kind, Segment, parquet_metadata
 from hashsets.core.segment_writer import Written, write_delta, write_snapshot
 from tests.hashsets.core.builders import MD5, PDQ, SHA256, Fact, Model, listed, random_rows, sorted_rows
@@ -253,6 +254,31 @@ def test_a_file_that_unfolds_to_gigabytes_is_refused_before_it_does(tmp_path: Pa
         check_segment(io.BytesIO(bomb), MD5, Kind.FULL)
     assert refused.value.code == "segment.corrupt"
     assert pa.total_allocated_bytes() - before < 100_000_000
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "message"),
+    [
+        ("source_ref", ["x" * 1_000_000], "unfolds to more"),
+        ("labels", [list(range(1, 34))], "too many values"),
+    ],
+)
+def test_pages_are_held_against_what_their_rows_can_hold(
+    name: str, values: list[Any], message: str, snapshot: Written
+) -> None:
+    """Before anything is decoded: one page may be the bomb."""
+    with pytest.raises(Invalid, match=message):
+        check_segment(io.BytesIO(rewritten(snapshot, with_column(name, values))), MD5, Kind.FULL)
+
+
+def test_pages_fill_their_column_exactly(snapshot: Written) -> None:
+    with snapshot.path.open("rb") as file:
+        (group,) = read_footer(file).groups
+        for chunk in group.chunks:
+            walk_pages(file, chunk.start, chunk.length)
+            for wrong in (chunk.length - 1, chunk.length + 1):
+                with pytest.raises(Invalid):
+                    walk_pages(file, chunk.start, wrong)
 
 
 @pytest.mark.parametrize("seed", range(4))
