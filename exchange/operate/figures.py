@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db.models import Count, F, Min, Sum
+from django.db.models import Count, Min
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from exchange.poller import heartbeat_ages
+from exchange.push.health import push_health
 from exchange.push.models import Attempt
-from exchange.sharing.models import Endpoint, EndpointCursor, EndpointState
+from exchange.sharing.models import Endpoint
 from hashsets.intake.models import Submission
 from hashsets.trust.models import Repository
 
@@ -36,18 +37,24 @@ def exposition(now: datetime) -> bytes:
 
 
 def _push(registry: CollectorRegistry, now: datetime) -> None:
-    behind = EndpointCursor.objects.filter(
-        endpoint__state=EndpointState.ACTIVE, notified_release__lt=F("hash_list__latest_release")
-    ).aggregate(
-        lag=Sum(F("hash_list__latest_release") - F("notified_release")), oldest=Min("hash_list__released_at")
-    )
-    Gauge(
-        "push_lag_releases", "Releases that active endpoints have not been told about", registry=registry
-    ).set(behind["lag"] or 0)
-    oldest = behind["oldest"]
-    Gauge("push_oldest_due_seconds", "Age of the oldest notice that is owed", registry=registry).set(
-        (now - oldest).total_seconds() if oldest else 0
-    )
+    health = push_health(now)
+    for name, meaning, value in (
+        ("push_lag_releases", "Releases that active endpoints have not been told about", health.lag),
+        (
+            "push_oldest_due_seconds",
+            "For how long the oldest notice could have been sent",
+            health.oldest_due_seconds,
+        ),
+        (
+            "push_oldest_urgent_seconds",
+            "Age of the oldest unserved urgent release",
+            health.oldest_urgent_seconds,
+        ),
+    ):
+        Gauge(name, meaning, registry=registry).set(value)
+    endpoints = Gauge("push_endpoints", "Endpoints by state", ["state"], registry=registry)
+    for state, count in health.endpoints.items():
+        endpoints.labels(state).set(count)
     Gauge("push_inflight", "Endpoints under a lease now", registry=registry).set(
         Endpoint.objects.filter(lease_until__gt=now).count()
     )

@@ -7,7 +7,6 @@ from importlib.metadata import PackageNotFoundError, version
 
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.db.models import F, Min
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
@@ -17,13 +16,13 @@ from django.views.decorators.http import require_safe
 from accounts.errors import Refusal
 from exchange.operate.figures import exposition
 from exchange.poller import heartbeat_ages
-from exchange.sharing.models import EndpointCursor, EndpointState
+from exchange.push.health import oldest_due_seconds
 from hashsets.trust import push_key
 from hashsets.trust.directory import root_fingerprints
 from hashsets.trust.models import Repository
 
 # A notice that has been due for longer than this means that nobody is delivering.
-OLDEST_DUE = timedelta(seconds=60)
+OLDEST_DUE_SECONDS = 60.0
 # A delivery run ends within seconds of its slowest endpoint; a poller silent for longer is not running.
 SILENT_AFTER_SECONDS = 120.0
 PUSH_QUEUES = frozenset({"push", "push-urgent"})
@@ -63,16 +62,11 @@ def _database() -> bool:
 
 
 def _push() -> bool:
-    """No healthy endpoint has been owed a notice for longer than a minute."""
+    """No notice that could be sent has waited for longer than a minute."""
     try:
-        oldest = EndpointCursor.objects.filter(
-            endpoint__state=EndpointState.ACTIVE,
-            endpoint__failures=0,
-            notified_release__lt=F("hash_list__latest_release"),
-        ).aggregate(at=Min("hash_list__released_at"))["at"]
+        return oldest_due_seconds(timezone.now()) <= OLDEST_DUE_SECONDS
     except DatabaseError:
         return False
-    return oldest is None or timezone.now() - oldest <= OLDEST_DUE
 
 
 def _trust() -> bool:

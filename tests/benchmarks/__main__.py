@@ -1,7 +1,7 @@
 """`make bench`: every benchmark as a process of its own, one JSON object per line on stdout.
 
-`--only NAME…` runs some, `--large` adds the sizes that take minutes. Each benchmark measures its peer in the same
-run, so that figures are compared on one machine at one time.
+`--only NAME…` runs some, `--large` adds the sizes that take minutes. Each benchmark measures its peer in the
+same run, so that figures are compared on one machine at one time.
 """
 
 from __future__ import annotations

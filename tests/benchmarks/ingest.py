@@ -117,7 +117,7 @@ def _bulk_create(file: Path) -> dict[str, float]:
 
     with connection.schema_editor() as editor:
         editor.create_model(Entry)
-    before = _cpu() + _server_cpu()
+    before = _cpu() + server_cpu()
     rows = 0
     batch: list[Entry] = []
     with file.open() as lines:
@@ -134,14 +134,14 @@ def _bulk_create(file: Path) -> dict[str, float]:
             if rows == BULK_CREATE_ROWS:
                 break
         Entry._default_manager.bulk_create(batch)
-    spent = _cpu() + _server_cpu() - before
+    spent = _cpu() + server_cpu() - before
     return {"cpu": round(spent * (_lines_of(file) / rows), 2)}
 
 
 def _copy(file: Path) -> dict[str, float]:
     from django.db import connection
 
-    before = _cpu() + _server_cpu()
+    before = _cpu() + server_cpu()
     with connection.cursor() as cursor, file.open() as lines:
         cursor.execute("CREATE TABLE incoming (hash text, label text)")
         cursor.execute("CREATE TABLE entry (hash_list text, hash bytea, classification smallint)")
@@ -152,7 +152,7 @@ def _copy(file: Path) -> dict[str, float]:
             "INSERT INTO entry SELECT %s, decode(hash, 'hex'), array_position(%s, label) FROM incoming",
             ["b" * 26, list(_LABELS)],
         )
-    return {"cpu": round(_cpu() + _server_cpu() - before, 2)}
+    return {"cpu": round(_cpu() + server_cpu() - before, 2)}
 
 
 def _lines_of(file: Path) -> int:
@@ -160,7 +160,7 @@ def _lines_of(file: Path) -> int:
         return sum(1 for _ in lines) - 1
 
 
-def _server_cpu() -> float:
+def server_cpu() -> float:
     """CPU of this connection's server process."""
     from django.db import connection
 

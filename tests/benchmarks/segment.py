@@ -1,7 +1,7 @@
 """`segment.bytes_per_entry`: what a snapshot costs per SHA-256 entry, beside gzipped CSV of the same entries.
 
 Without items, with a classification: random hashes cannot be compressed, so the limit is the set's entropy,
-`bits - log2 n + 1.44` bits per entry, and one byte of statistics and metadata per entry is all there is to save.
+`bits - log2 n + 1.44` bits per entry.
 """
 
 from __future__ import annotations
