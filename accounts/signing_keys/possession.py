@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 from securesystemslib.formats import encode_canonical
 
 from accounts.errors import Invalid
@@ -42,6 +42,8 @@ class PublicKey:
 def read_public_key(*, keytype: str, scheme: str, public: str) -> PublicKey:
     """Read a key in the form of TUF's `keyval.public`: hex for Ed25519, PEM for ECDSA.
 
+    Every way of writing the same ECDSA key (line ends, a compressed point) gives one canonical text and one
+    key id; otherwise one key could be registered twice and count twice.
     Errors: Invalid `key.type`, `key.malformed`.
     """
     if SCHEMES.get(keytype) != scheme:
@@ -50,7 +52,12 @@ def read_public_key(*, keytype: str, scheme: str, public: str) -> PublicKey:
             code="key.type",
             field="scheme",
         )
-    verifier = _ed25519(public) if keytype == "ed25519" else _ecdsa(public)
+    verifier: Ed25519PublicKey | EllipticCurvePublicKey
+    if keytype == "ed25519":
+        verifier = _ed25519(public)
+    else:
+        verifier = _ecdsa(public)
+        public = verifier.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
     return PublicKey(
         keyid=keyid_of(keytype=keytype, scheme=scheme, public=public),
         keytype=keytype,

@@ -41,12 +41,18 @@ def register_public_key(
     `keyid` must be the TUF id of the key. `proof` is required unless the exchange keeps the private half
     itself: a hex signature over `possession_statement(organisation.id, keyid)`.
 
+    A key of the organisation's own is brought by whoever arranges keys, or by whoever signs: the official
+    who holds it is usually the latter, and a command line with a credential for signing is where it lies.
+    A registered key can do nothing until somebody else, who arranges keys, confirms it in person; whoever
+    issued a credential counts as the one who registered with it.
+
     Errors: NotFound `organisation.not_found` (a stranger); NotAllowed `permission.missing`; Invalid
     `key.type`, `key.malformed`, `key.keyid`, `key.custody`, `key.proof` or on the name; Conflict
     `key.exists`.
     """
     actor.require_own(organisation.id)
-    actor.require(Permission.KEY_MANAGE)
+    if custody != Custody.OWN or not actor.may(Permission.RELEASE_SIGN):
+        actor.require(Permission.KEY_MANAGE)
     key = read_public_key(keytype=keytype, scheme=scheme, public=public)
     if keyid != key.keyid:
         raise Invalid("This is not the TUF key id of this key.", code="key.keyid", field="keyid")

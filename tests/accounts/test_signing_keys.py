@@ -88,13 +88,39 @@ def test_strangers_touch_no_key_and_learn_of_none() -> None:
 @pytest.mark.django_db
 def test_colleagues_without_the_right_do_not_arrange_keys() -> None:
     harbor = cast.harbor()
-    with pytest.raises(NotAllowed):
-        register(harbor, harbor.signer)
+    for colleague in (harbor.contributor, harbor.approver, harbor.viewer):
+        with pytest.raises(NotAllowed):
+            register(harbor, colleague)
     key = register(harbor)
     with pytest.raises(NotAllowed):
         confirm_key(key.id, actor=harbor.signer.actor, now=cast.NOW)
     with pytest.raises(NotAllowed):
         revoke_key(key.id, actor=harbor.signer.actor, now=cast.NOW)
+
+
+@pytest.mark.django_db
+def test_a_signer_brings_a_key_of_their_own_but_neither_has_one_made_nor_confirms_it() -> None:
+    harbor = cast.harbor()
+    with pytest.raises(NotAllowed):
+        register(harbor, harbor.signer, custody="hosted", proof="")
+    key = register(harbor, harbor.signer)
+    assert key.status == SigningKeyStatus.PENDING
+    with pytest.raises(NotAllowed):
+        confirm_key(key.id, actor=harbor.signer.actor, now=cast.NOW)
+    assert confirm_key(key.id, actor=harbor.admin.actor, now=cast.NOW).status == SigningKeyStatus.ACTIVE
+
+
+@pytest.mark.django_db
+def test_one_key_written_in_two_ways_is_one_key() -> None:
+    harbor = cast.harbor()
+    signer = CryptoSigner.generate_ecdsa()
+    words = words_for(harbor, signer)
+    windows = words | {"public": words["public"].replace("\n", "\r\n")}
+    key = register_public_key(harbor.organisation, **windows, actor=harbor.admin.actor, now=cast.NOW)
+    assert key.public == words["public"]
+    with pytest.raises(Conflict) as refusal:
+        register_public_key(harbor.organisation, **words, actor=harbor.admin.actor, now=cast.NOW)
+    assert refusal.value.code == "key.exists"
 
 
 @pytest.mark.django_db
