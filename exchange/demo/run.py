@@ -134,6 +134,6 @@ Three things to try
        .venv/bin/hashx subscribe {world.list_id} --home var/demo/pixelhaus
        .venv/bin/hashx sync --into var/demo/pixelhaus/lists --home var/demo/pixelhaus
   3. Propose a change, then approve it as Hugo and sign it as Hope, and watch Lumen's root follow:
-       printf 'sha256\\n%s\\n' $(echo hello | sha256sum | cut -c1-64) > var/demo/one.csv
+       printf 'sha256\\n%s\\n' $(date | sha256sum | cut -c1-64) > var/demo/one.csv
        .venv/bin/hashx submit {world.list_id} var/demo/one.csv --mode add --home var/demo/harbor
 """
