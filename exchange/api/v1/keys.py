@@ -1,24 +1,28 @@
-"""Signing keys of the asking organisation, and which of them sign a list. Only people do this, with step-up.
+"""Signing keys of the asking organisation, and which of them sign a list. Only people arrange them, with
+step-up.
 
-Hosted keys only: a key that an organisation keeps itself needs a proof of possession.
+One thing a credential may do: bring a key of the organisation's own, with the proof that it holds the private
+half (`keys/own`). It needs the right to sign, not the right to arrange keys, which no credential can have;
+and the key is good for nothing until an admin other than the credential's issuer has confirmed it in person.
 """
 
 from __future__ import annotations
 
 import uuid
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from rest_framework import status
+from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.errors import NotFound
 from accounts.identity.models import Organisation
 from accounts.identity.roles import Permission
-from accounts.signing_keys.models import SigningKey
-from accounts.signing_keys.register import confirm_key
+from accounts.signing_keys.models import Custody, SigningKey
+from accounts.signing_keys.possession import SCHEMES, read_public_key
+from accounts.signing_keys.register import confirm_key, register_public_key
 from exchange.api.v1.shapes import HostedKeyIn, SignerIn, SigningKeyOut, checked
 from exchange.http.pages import page_of
 from exchange.http.permissions import Door, need, person
@@ -42,6 +46,44 @@ class Keys(Door):
         name = checked(HostedKeyIn, request.data)["name"]
         organisation = Organisation.objects.get(id=self.actor.organisation())
         key = create_hosted_key(organisation, name=name, actor=self.actor, now=timezone.now())
+        return Response(SigningKeyOut(key).data, status=status.HTTP_201_CREATED)
+
+
+class OwnKeyIn(serializers.Serializer[Any]):
+    """A public key, and a signature (hex) over three lines: `hash-exchange key registration 1`, the
+    organisation's id, the key id.
+    """
+
+    name = serializers.CharField(max_length=100)
+    keytype = serializers.ChoiceField(choices=sorted(SCHEMES))
+    scheme = serializers.ChoiceField(choices=sorted(SCHEMES.values()))
+    public = serializers.CharField(
+        max_length=1_000, trim_whitespace=False, help_text="hex for Ed25519, PEM for ECDSA"
+    )
+    proof = serializers.RegexField(r"\A[0-9a-f]{2,512}\Z")
+
+
+class OwnKeys(Door):
+    needs: ClassVar = {"POST": need(Permission.RELEASE_SIGN)}
+
+    @extend_schema(
+        request=OwnKeyIn, responses={201: SigningKeyOut}, summary="Register a key that you keep yourself"
+    )
+    def post(self, request: Request) -> Response:
+        asked = checked(OwnKeyIn, request.data)
+        public = read_public_key(**{name: asked[name] for name in ("keytype", "scheme", "public")})
+        key = register_public_key(
+            Organisation.objects.get(id=self.actor.organisation()),
+            name=asked["name"],
+            keyid=public.keyid,
+            keytype=public.keytype,
+            scheme=public.scheme,
+            public=public.public,
+            custody=Custody.OWN,
+            proof=asked["proof"],
+            actor=self.actor,
+            now=timezone.now(),
+        )
         return Response(SigningKeyOut(key).data, status=status.HTTP_201_CREATED)
 
 

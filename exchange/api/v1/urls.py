@@ -16,6 +16,7 @@ urlpatterns = [
     path("lists/<str:list_id>/submissions", submissions.ListSubmissions.as_view()),
     path("lists/<str:list_id>/signers", keys.ListSigners.as_view()),
     path("keys", keys.Keys.as_view()),
+    path("keys/own", keys.OwnKeys.as_view()),
     path("keys/<uuid:key_id>/confirm", keys.ConfirmKey.as_view()),
     path("lists/<str:list_id>/releases", releases.Releases.as_view()),
     path("lists/<str:list_id>/releases/<int:number>", releases.OneRelease.as_view()),
