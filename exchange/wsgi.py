@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 
-from django.core.wsgi import get_wsgi_application
+import django
+
+from exchange.http.requests import Gate
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange.settings")
 
-application = get_wsgi_application()
+django.setup(set_prefix=False)
+application = Gate()
 
 from exchange.checks import refuse_unsafe_start  # noqa: E402  (needs the applications loaded)
 

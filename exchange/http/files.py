@@ -9,6 +9,8 @@ from typing import BinaryIO
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 
+from exchange.http.problems import problem
+
 CHUNK = 256 * 1024
 FOR_EVER = "max-age=31536000, immutable"
 
@@ -56,6 +58,17 @@ class _Part:
         self._stream.close()
 
 
+def _beyond_the_end(length: int) -> HttpResponse:
+    response = problem(
+        HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+        code="range.beyond_the_end",
+        detail=f"This file has {length} bytes; the range begins after them.",
+        facts={"length": length},
+    )
+    response["Content-Range"] = f"bytes */{length}"
+    return response
+
+
 def file_response(
     request: HttpRequest,
     stream: BinaryIO,
@@ -87,8 +100,7 @@ def file_response(
             part = parse_range(request.headers["Range"], length)
         except ValueError:
             stream.close()
-            headers["Content-Range"] = f"bytes */{length}"
-            return HttpResponse(status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers=headers)
+            return _beyond_the_end(length)
     status, size = HTTPStatus.OK, length
     if part is not None:
         stream.seek(part[0])

@@ -13,7 +13,6 @@ from typing import Final
 
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
-from django.views.decorators.http import require_safe
 
 from accounts.errors import NotFound, Refusal
 from accounts.identity.acting import Actor
@@ -21,6 +20,7 @@ from exchange.http.acting import session_actor
 from exchange.http.auth import credential_actor
 from exchange.http.files import file_response
 from exchange.http.problems import refused
+from exchange.http.requests import read_only
 from exchange.sharing.fetched import note_fetch
 from exchange.sharing.grants import downloadable
 from hashsets.blobs import keys
@@ -45,7 +45,7 @@ def _reader(request: HttpRequest) -> Actor | None:
     return credential_actor(request) or session_actor(request)
 
 
-@require_safe
+@read_only
 def metadata(request: HttpRequest, repository: str, name: str) -> HttpResponseBase:
     """A metadata file; everything but `timestamp.json` never changes."""
     try:
@@ -66,7 +66,7 @@ def metadata(request: HttpRequest, repository: str, name: str) -> HttpResponseBa
     )
 
 
-@require_safe
+@read_only
 def target(request: HttpRequest, repository: str, path: str) -> HttpResponseBase:
     """A target file: a manifest or a segment, named by its digest."""
     try:

@@ -32,6 +32,15 @@ def checked(shape: type[serializers.Serializer[Any]], body: object) -> dict[str,
     return dict(serializer.validated_data)
 
 
+class Whole(serializers.IntegerField):
+    """A JSON number without a fraction. The framework's own also takes text, in the digits of any script."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if not isinstance(data, int) or isinstance(data, bool):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
 class PublisherOut(serializers.Serializer[Any]):
     name = serializers.CharField()
     kind = serializers.CharField()
@@ -78,8 +87,8 @@ class ListIn(serializers.Serializer[Any]):
         child=serializers.ChoiceField(choices=sorted(HASH_TYPES)), min_length=1, max_length=20
     )
     scheme = serializers.ChoiceField(choices=sorted(SCHEMES), default="none")
-    approvals_required = serializers.IntegerField(min_value=1, max_value=9, default=1)
-    signature_threshold = serializers.IntegerField(min_value=1, max_value=9, default=1)
+    approvals_required = Whole(min_value=1, max_value=9, default=1)
+    signature_threshold = Whole(min_value=1, max_value=9, default=1)
 
 
 class CountsOut(serializers.Serializer[Any]):
@@ -244,7 +253,7 @@ class NewEndpointOut(EndpointOut):
 
 
 class ConfirmationIn(serializers.Serializer[Any]):
-    release = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
+    release = Whole(min_value=1, max_value=2**31 - 1)
     state_root = serializers.RegexField(r"\A[0-9a-f]{64}\Z")
     hash_types = serializers.ListField(child=serializers.CharField(max_length=32), max_length=40)
     applied_at = serializers.DateTimeField()

@@ -1,0 +1,55 @@
+"""What the exchange takes for a request: always UTF-8, whatever a stranger's Content-Type calls it.
+
+Django decodes the query string in the character set that the request names, and only catches the codecs that
+fail politely: `charset=hex` ends in a 500 before any middleware has run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from http import HTTPStatus
+from typing import Any
+
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.http import parse_header_parameters
+from django.views.decorators.csrf import csrf_exempt
+
+from exchange.http.problems import problem
+
+
+class Utf8Request(WSGIRequest):
+    """A request that is read as UTF-8. JSON is always UTF-8 (RFC 8259), and so are our pages' forms."""
+
+    def _set_content_type_params(self, meta: dict[str, Any]) -> None:
+        try:
+            self.content_type, self.content_params = parse_header_parameters(meta.get("CONTENT_TYPE", ""))
+        except (LookupError, ValueError):
+            # RFC 2231 lets a parameter name a character set of its own: nothing that we want to hear.
+            self.content_type, self.content_params = "", {}
+
+
+class Gate(WSGIHandler):
+    """Django's WSGI application over such requests."""
+
+    request_class = Utf8Request
+
+
+def read_only(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """GET and HEAD for programs: all else is a problem document, not a page about a missing form token."""
+
+    @csrf_exempt
+    @wraps(view)
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.method in ("GET", "HEAD"):
+            return view(request, *args, **kwargs)
+        response = problem(
+            HTTPStatus.METHOD_NOT_ALLOWED,
+            code="method.not_allowed",
+            detail="Files can be read here, and nothing else.",
+        )
+        response["Allow"] = "GET, HEAD"
+        return response
+
+    return answer
