@@ -7,6 +7,7 @@
         leaves/<type>                          Merkle leaves; derived, may be deleted
     DIR/<list_id>/trust/                       TUF metadata that the next update continues from
     DIR/<list_id>/downloads/                   verified and half-finished downloads
+    DIR/<list_id>/exports/                     files that `sync --format` derives; may be deleted
     DIR/<list_id>/confirmed.json               what the exchange was last told
 
 The release before the one in force stays for whoever is still reading it.
@@ -107,6 +108,7 @@ class ListStore:
         self.folder = into / list_id
         self.trust = self.folder / "trust"
         self.downloads = self.folder / "downloads"
+        self.exports = self.folder / "exports"
         self._releases = self.folder / "releases"
         self._pointer = self.folder / "current.json"
 
@@ -214,6 +216,18 @@ class ListStore:
                 shutil.rmtree(folder, ignore_errors=True)
         for leftover in self.folder.glob(".current.json.*"):
             leftover.unlink(missing_ok=True)
+
+    def export_is_of(self, name: str, made_of: str) -> bool:
+        """Whether the export called `name` is there and was made of `made_of`, as told to `note_export`."""
+        try:
+            return (self.exports / name).is_file() and (
+                self.exports / f".{name}.made-of"
+            ).read_text() == made_of
+        except OSError:
+            return False
+
+    def note_export(self, name: str, made_of: str) -> None:
+        write_durably(self.exports / f".{name}.made-of", made_of.encode())
 
     def confirmed(self) -> Confirmed | None:
         try:

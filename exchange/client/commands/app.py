@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from exchange.client.commands import catalogue, listening, setup, submitting, syncing
+from exchange.client.commands import catalogue, exporting, keys, listening, setup, submitting, syncing
 
 __all__ = ["app"]
 
@@ -27,7 +27,9 @@ for command in (
     syncing.sync,
     syncing.verify,
     syncing.confirm,
+    exporting.export,
     listening.listen,
     submitting.submit,
 ):
     app.command()(command)
+app.add_typer(keys.keys, name="keys")

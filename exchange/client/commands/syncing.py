@@ -4,7 +4,6 @@ it."""
 from __future__ import annotations
 
 import time
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,11 +11,13 @@ import typer
 
 from accounts.errors import Refusal
 from exchange.client import api
+from exchange.client.commands.exporting import export_beside
 from exchange.client.commands.run import HomeOption, IntoOption, JsonOption, Run, clock
 from exchange.client.fetch import Session
+from exchange.client.formats import Format
 from exchange.client.lean import load_tuf
 from exchange.client.output import refusal_document, size_of
-from exchange.client.refusals import Ended, UnsupportedFormat, exit_for
+from exchange.client.refusals import Ended, exit_for
 
 ListsArgument = Annotated[
     list[str] | None,
@@ -24,41 +25,49 @@ ListsArgument = Annotated[
 ]
 
 
-class Format(StrEnum):
-    """What `sync` may write."""
-
-    PARQUET = "parquet"
-    CSV = "csv"
-    SQLITE = "sqlite"
-    TXT = "txt"
-
-
 def sync(
     into: IntoOption,
     lists: ListsArgument = None,
     format_: Annotated[
-        Format, typer.Option("--format", help="Only parquet in this version.")
+        Format,
+        typer.Option("--format", help="Also write this beside the signed Parquet: DIR/<list>/exports/."),
     ] = Format.PARQUET,
     confirm: Annotated[bool, typer.Option(help="Tell the exchange what is in force here.")] = True,
     as_json: JsonOption = False,
     home: HomeOption = None,
 ) -> None:
     """Fetch, verify and apply the newest release of your lists."""
-    if format_ is not Format.PARQUET:
-        raise UnsupportedFormat(
-            f"This version of hashx cannot write {format_}.",
-            code="format.not_yet",
-            advice="Leave --format away: Parquet opens in pandas, polars, DuckDB and others.",
-        )
     run = Run.of(home, as_json)
     with run.session() as session:
         wanted = lists or [one.id for one in api.all_lists(session) if one.subscribed]
         if not wanted:
             run.output.say("You subscribe to no list. Next: hashx lists, hashx subscribe LIST")
         documents, stopped = sync_each(run, session, into, wanted, confirm=confirm)
+    if format_ is not Format.PARQUET:
+        unwritten = _export_each(run, into, documents, format_)
+        stopped = stopped or unwritten
     run.output.document({"lists": documents})
     if stopped is not None:
         raise Ended(exit_for(stopped))
+
+
+def _export_each(
+    run: Run, into: Path, documents: list[dict[str, Any]], format_: Format
+) -> Refusal | OSError | None:
+    """Files beside every list that has a release in force here; also of those that could not be reached
+    just now."""
+    from exchange.client.store import ListStore
+
+    stopped: Refusal | OSError | None = None
+    for document in documents:
+        try:
+            document["exports"] = export_beside(run, ListStore(into, document["list_id"]), format_)
+        except (Refusal, OSError) as refusal:
+            stopped = stopped or refusal
+            document["exports"] = []
+            document.setdefault("error", refusal_document(refusal))
+            run.output.warn(f"{document['list_id']}: {refusal_document(refusal)['message']}")
+    return stopped
 
 
 def sync_each(

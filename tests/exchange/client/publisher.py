@@ -176,7 +176,9 @@ class Publisher:
         slugs: Sequence[str] = ("sha256",),
         signers: int = 1,
         threshold: int = 1,
+        labels: tuple[tuple[int, str], ...] = (),
     ) -> None:
+        self.labels = labels
         self.list_id = fresh_list_id()
         self.folder = served / "tuf" / self.list_id
         self.metadata = self.folder / "metadata"
@@ -241,8 +243,8 @@ class Publisher:
             release=self.release_number,
             previous=previous,
             prepared_at="2026-01-31T12:00:00Z",
-            scheme="none",
-            labels=(),
+            scheme="ncmec" if self.labels else "none",
+            labels=self.labels,
             types=types,
         )
         self.publish_manifest(self.manifest.to_bytes())

@@ -140,12 +140,6 @@ def test_a_list_id_never_leads_out_of_the_folder(hashx: Hashx, list_id: str) -> 
     assert not hashx.into.exists()
 
 
-@pytest.mark.parametrize("name", ["csv", "sqlite", "txt"])
-def test_formats_of_a_later_version_are_exit_18(hashx: Hashx, name: str) -> None:
-    ran = hashx.run("sync", "--into", str(hashx.into), "--format", name)
-    assert (ran.exit, ran.document["error"]["code"]) == (18, "format.not_yet")
-
-
 def test_confirm_says_it_again(hashx: Hashx, exchange: ExchangeServer, publisher: Publisher) -> None:
     manifest = publisher.release({"sha256": operations(rows(hashes(10, seed=1), 1))})
     hashx.sync()
