@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.urls import URLPattern
 
-from exchange.api.v1.urls import urlpatterns
 from exchange.http.permissions import Door
+from tests.exchange.api.matrix import OPEN_TO_ALL, routes
 
-OPEN_TO_ALL = {"schema/", "docs/"}  # descriptions of the API, without anybody's data
 VERBS = ("get", "post", "put", "patch", "delete")
-
-
-def routes() -> Iterator[tuple[str, Any]]:
-    for pattern in urlpatterns:
-        assert isinstance(pattern, URLPattern)
-        yield str(pattern.pattern), pattern.callback.view_class  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

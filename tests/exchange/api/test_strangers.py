@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
 
 import pytest
+from django.test import Client
+from django.urls import resolve
 
 from accounts.credentials.issue import revoke_credential
 from accounts.membership.members import end_membership
 from accounts.membership.register import reinstate_organisation, suspend_organisation
+from exchange.http.acting import PRESENT_KEY
 from exchange.sharing.models import Endpoint, Subscription
 from exchange.sharing.subscribe import unsubscribe
 from hashsets.lists.models import ListAudience
 from hashsets.releases.models import TargetFile
 from tests import cast
 from tests.exchange.api.conftest import MEMBER_SCOPES, Asker, Private, key_of, stranger_key
+from tests.exchange.api.matrix import MATRIX
 from tests.exchange.world import endpoint_of
 from tests.hashsets.releases.world import NOW
+
+Ask: TypeAlias = Callable[[str, str, dict[str, object]], Any]
 
 
 def tuf_paths(private: Private) -> Iterator[str]:
@@ -80,6 +88,16 @@ def operations(private: Private) -> Iterator[tuple[str, str, dict[str, object]]]
     yield "post", f"/api/v1/endpoints/{endpoint.id}/verify", {}
     yield "post", f"/api/v1/endpoints/{endpoint.id}/resume", {}
     yield "post", f"/api/v1/endpoints/{endpoint.id}/secret", {}
+    yield "get", f"{api}/signers", {}
+    yield "post", f"{api}/signers", {"key_id": str(private.world.key.id)}
+    yield "post", f"/api/v1/keys/{private.world.key.id}/confirm", {}
+
+
+def collections() -> Iterator[str]:
+    """Reads that name nobody's thing, and must show the asker's own things only."""
+    for method, route in MATRIX:
+        if method == "GET" and "<" not in route:
+            yield f"/api/v1/{route}"
 
 
 def markers(private: Private) -> list[str]:
@@ -99,22 +117,67 @@ def test_the_member_and_the_publisher_read_everything(private: Private) -> None:
         assert set(told.values()) == {200}, told
 
 
-def test_a_stranger_finds_nothing_and_learns_nothing(private: Private) -> None:
-    asker, seen = Asker(stranger_key()), 0
+def person_asking(person: cast.Outsider) -> Ask:
+    """A stranger in a browser, with every role of their own company and a fresh step-up."""
+    client = Client()
+    client.force_login(person.user)
+    session = client.session
+    session[PRESENT_KEY] = time.time()
+    session.save()
+
+    def ask(method: str, path: str, json: dict[str, object]) -> Any:
+        if method != "post":
+            return getattr(client, method)(path)
+        return client.post(path, data=json, content_type="application/json")
+
+    return ask
+
+
+def strangers() -> list[Ask]:
+    key = Asker(stranger_key())
+    return [lambda method, path, json: key(method, path, json=json), person_asking(cast.stranger(now=NOW))]
+
+
+def route_of(method: str, path: str) -> tuple[str, str]:
+    return method.upper(), resolve(path.partition("?")[0]).route.removeprefix("api/v1/")
+
+
+def test_every_route_that_names_a_thing_is_tried_by_strangers(private: Private) -> None:
+    """A new route needs a line in `operations` before this passes."""
+    tried = {route_of(method, path) for method, path, _ in operations(private)}
+    naming = {(method, route) for method, route in MATRIX if "<" in route}
+    assert naming - tried == set()
+
+
+@pytest.mark.parametrize("who", [0, 1], ids=["with a key", "in a browser"])
+def test_a_stranger_finds_nothing_and_learns_nothing(private: Private, who: int) -> None:
+    ask, seen = strangers()[who], 0
     for method, path, body in operations(private):
-        answer = asker(method, path, json=body)
+        answer = ask(method, path, body)
         assert answer.status_code in (403, 404), (method, path, answer.status_code)
         if answer.status_code == 403:
             # Only for what no credential may ever do, whoever it belongs to: the id was not looked at.
+            assert who == 0
             assert answer.json()["code"] in ("permission.missing", "person.required"), (path, answer.content)
-        text = answer.text_seen.decode("utf-8", "replace") + str(dict(answer.headers))
+        text = answer.content.decode("utf-8", "replace") + str(dict(answer.headers))
         assert not [marker for marker in markers(private) if marker in text], (method, path)
         seen += 1
-    assert seen > 25
+    assert seen > 30
     assert Endpoint.objects.get(organisation=private.lumen.organisation).state == "active"
     assert Subscription.objects.filter(
         organisation=private.lumen.organisation, ended_at__isnull=True
     ).exists()
+
+
+@pytest.mark.parametrize("who", [0, 1], ids=["with a key", "in a browser"])
+def test_what_a_stranger_may_list_shows_nothing_of_others(private: Private, who: int) -> None:
+    ask = strangers()[who]
+    endpoint_of(private.lumen, "https://hooks.lumen.example/hash")
+    for path in collections():
+        answer = ask("get", path, {})
+        assert answer.status_code in (200, 403), path
+        text = answer.content.decode("utf-8", "replace") + str(dict(answer.headers))
+        assert not [marker for marker in markers(private) if marker in text], path
 
 
 def test_what_is_hidden_answers_as_what_does_not_exist(private: Private) -> None:
