@@ -11,11 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from celery import Celery, bootsteps, signals
-from django.conf import settings
+from celery import Celery
 from django.db import transaction
-
-from exchange.poller import Poller
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange.settings")
 
@@ -136,49 +133,3 @@ def nudge(task_name: str, *args: str | int, queue: str = "data") -> None:
 def nudges_sent_and_dropped() -> tuple[int, int]:
     """Return the counters of this process, for the metrics page."""
     return _nudger.sent, _nudger.dropped
-
-
-class PollerStep(bootsteps.StartStopStep):
-    """Starts the pollers after the pool and before the consumer.
-
-    Not on `worker_ready`, which comes only after the broker has answered: a worker that starts while Redis is
-    dead must poll, or the safety net would hang from the very thing that it is the net for.
-    """
-
-    requires = ("celery.worker.components:Pool",)
-
-    def __init__(self, parent: Any, **options: Any) -> None:
-        super().__init__(parent, **options)
-        self._pollers: list[Poller] = []
-
-    def start(self, parent: Any) -> None:
-        # One thread per queue: a long validation must not keep a notice waiting.
-        for queue in parent.app.amqp.queues.consume_from:
-            if queue in settings.HX_QUEUES:
-                self._pollers.append(Poller([queue], seconds=settings.HX_POLL_SECONDS))
-                self._pollers[-1].start()
-
-    def stop(self, parent: Any) -> None:
-        # Not waited for: what a poller is doing is a row under a lease, and the next worker takes it up.
-        for poller in self._pollers:
-            poller.stop()
-
-    def terminate(self, parent: Any) -> None:
-        self.stop(parent)
-
-
-app.steps["worker"].add(PollerStep)
-
-
-def _refuse_unsafe_worker(**_: Any) -> None:
-    from exchange.checks import refuse_unsafe_start
-
-    refuse_unsafe_start()
-
-
-def _leave_logging_alone(**_: Any) -> None:
-    """Connected so that Celery does not install its own, unfiltered log handlers."""
-
-
-signals.worker_init.connect(_refuse_unsafe_worker, weak=False)
-signals.setup_logging.connect(_leave_logging_alone, weak=False)

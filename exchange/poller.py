@@ -7,7 +7,6 @@ without Celery.
 
 from __future__ import annotations
 
-import importlib
 import logging
 import threading
 import time
@@ -22,11 +21,6 @@ logger = logging.getLogger(__name__)
 
 # A database that is away must not fill the log: one line per so many seconds says that it still is.
 _COMPLAINT_SECONDS = 30.0
-
-
-def run_due_stations(queues: Sequence[str]) -> None:
-    """Run whatever is due for `queues`; looked up late, because the stations import what imports Celery."""
-    importlib.import_module("exchange.stations").run_due(queues=list(queues))
 
 
 def heartbeat_path(queue: str) -> Path:
@@ -53,7 +47,7 @@ class Poller:
         queues: Sequence[str],
         *,
         seconds: float,
-        run_due: Callable[[Sequence[str]], None] = run_due_stations,
+        run_due: Callable[[Sequence[str]], None],
     ) -> None:
         self.queues = tuple(queues)
         self._seconds = seconds

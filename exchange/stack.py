@@ -38,7 +38,7 @@ def processes(*, bind: str, env: Mapping[str, str] | None = None) -> tuple[Proce
 
 def _worker(name: str, queue: str, threads: int, settings: Mapping[str, str]) -> Process:
     argv = (
-        *(sys.executable, "-m", "celery", "-A", "exchange.celery", "worker"),
+        *(sys.executable, "-m", "celery", "-A", "exchange.worker", "worker"),
         *("--pool", "threads", "--concurrency", str(threads), "--queues", queue),
         *("--hostname", f"{name}@%h", "--without-gossip", "--without-mingle", "--without-heartbeat"),
         *("--loglevel", "WARNING"),
