@@ -19,6 +19,7 @@ __all__ = [
     "Problem",
     "Submission",
     "all_lists",
+    "one_endpoint",
     "one_list",
     "post_confirmation",
     "problems_csv",
@@ -103,6 +104,8 @@ class Endpoint:
     url: str
     state: str
     secret: str = ""
+    failures: int = 0
+    last_error: str = ""
 
 
 def who_am_i(session: Session) -> Member:
@@ -133,8 +136,11 @@ def submit_file(
     note: str,
     media_type: str,
     advance: Advance,
+    hash_type: str = "",
 ) -> Submission:
     query: dict[str, str | int | bool] = {"mode": mode, "urgent": urgent, "note": note}
+    if hash_type:
+        query["type"] = hash_type
     with file.open("rb") as stream:
         said = session.upload(
             f"api/v1/lists/{list_id}/submissions",
@@ -196,6 +202,11 @@ def post_confirmation(
 def register_endpoint(session: Session, url: str, *, description: str) -> Endpoint:
     said = session.json("POST", "api/v1/endpoints", body={"url": url, "description": description})
     return _endpoint_from(_table(said))
+
+
+def one_endpoint(session: Session, endpoint_id: str) -> Endpoint:
+    """An endpoint of the member's, as the exchange sees it; without its secret."""
+    return _endpoint_from(_table(session.json("GET", f"api/v1/endpoints/{endpoint_id}")))
 
 
 def verify_endpoint(session: Session, endpoint_id: str) -> Endpoint:
@@ -262,7 +273,14 @@ def _submission_from(said: dict[str, Any]) -> Submission:
 
 
 def _endpoint_from(said: dict[str, Any]) -> Endpoint:
-    return Endpoint(_text(said, "id"), _text(said, "url"), _text(said, "state"), _text(said, "secret"))
+    return Endpoint(
+        id=_text(said, "id"),
+        url=_text(said, "url"),
+        state=_text(said, "state"),
+        secret=_text(said, "secret"),
+        failures=_number(said, "failures"),
+        last_error=_text(said, "last_error"),
+    )
 
 
 def _counts(said: Mapping[str, Any], name: str) -> dict[str, int]:

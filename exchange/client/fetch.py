@@ -13,6 +13,8 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -30,6 +32,7 @@ LONGEST_WAIT: Final = 30.0  # a server may ask for more patience than a command 
 TIME_OUT: Final = httpx.Timeout(30.0, connect=10.0)
 MAX_REDIRECTS: Final = 3
 CHUNK: Final = 1024 * 1024
+WELL_KNOWN: Final = ".well-known/hash-exchange.json"
 
 Advance = Callable[[int], None]
 Query = Mapping[str, str | int | bool]
@@ -81,6 +84,19 @@ class Session:
             method, path, query=query, body=body, again=idempotent or method == "GET"
         ) as answer:
             return json_of(answer)
+
+    def their_clock(self) -> datetime | None:
+        """What the exchange's clock says, None when it does not tell. NetworkDown
+        `network.not_an_exchange`."""
+        try:
+            with self._file(WELL_KNOWN) as answer:
+                return parsedate_to_datetime(answer.headers.get("Date", ""))
+        except HttpStatus as error:
+            raise NetworkDown(
+                "There is no Hash Exchange at this address.", code="network.not_an_exchange"
+            ) from error
+        except ValueError:
+            return None
 
     def upload(
         self, path: str, stream: BinaryIO, *, length: int, media_type: str, query: Query, advance: Advance

@@ -95,28 +95,32 @@ class Home:
         load_tuf()
         from exchange.client.trust import Directory
 
+        return Directory(session, self.folder / "directory", self.pinned_root())
+
+    def pinned_root(self) -> bytes:
+        """The directory's first root, as it was pinned. Usage `home.not_initialised`."""
         try:
-            pinned = (self.folder / "1.root.json").read_bytes()
+            return (self.folder / "1.root.json").read_bytes()
         except FileNotFoundError:
             raise _not_initialised() from None
-        return Directory(session, self.folder / "directory", pinned)
 
     def endpoint(self, url: str) -> KnownEndpoint | None:
         """The endpoint that was registered under this address."""
-        for known in self._endpoints():
+        for known in self.endpoints():
             if known.url == url:
                 return known
         return None
 
     def remember(self, endpoint: KnownEndpoint) -> None:
-        others = [known for known in self._endpoints() if known.url != endpoint.url]
+        others = [known for known in self.endpoints() if known.url != endpoint.url]
         document = [
             {"id": one.id, "url": one.url, "secret": one.secret, "verified": one.verified}
             for one in (*others, endpoint)
         ]
         write_durably(self.folder / "endpoints.json", json.dumps(document).encode(), mode=OWNER_ONLY)
 
-    def _endpoints(self) -> list[KnownEndpoint]:
+    def endpoints(self) -> list[KnownEndpoint]:
+        """Every endpoint that this machine registered."""
         try:
             document = json.loads((self.folder / "endpoints.json").read_bytes())
             return [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from exchange.client.commands import catalogue, exporting, keys, listening, setup, submitting, syncing
+from exchange.client.commands import catalogue, examining, exporting, keys, listening, setup, submitting, syncing
 
 __all__ = ["app"]
 
@@ -28,6 +28,7 @@ for command in (
     syncing.verify,
     syncing.confirm,
     exporting.export,
+    examining.doctor,
     listening.listen,
     submitting.submit,
 ):

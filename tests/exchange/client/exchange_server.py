@@ -35,6 +35,8 @@ class ExchangeServer:
         self.confirmations: list[dict[str, Any]] = []
         self.uploads: list[tuple[str, bytes]] = []
         self.submission: dict[str, Any] = {}
+        self.endpoint: dict[str, Any] = {}
+        self.permissions = ["list.view", "release.confirm"]
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.bytes_sent = 0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
@@ -74,6 +76,8 @@ def _handler_of(exchange: ExchangeServer) -> type[BaseHTTPRequestHandler]:
                 self._endless()
             elif path.startswith("tuf/"):
                 self._file(path)
+            elif path == ".well-known/hash-exchange.json":
+                self._json(200, {})
             elif not self._authorised():
                 self._problem(401, "credential.unknown", "This key is not known.")
             else:
@@ -110,7 +114,7 @@ def _handler_of(exchange: ExchangeServer) -> type[BaseHTTPRequestHandler]:
         def _get_api(self, path: str) -> None:
             listed = [{**one, "subscribed": one["id"] in exchange.subscribed} for one in exchange.lists]
             if path == "api/v1/who":
-                self._json(200, {"organisation": "Lumen", "permissions": ["list.view"]})
+                self._json(200, {"organisation": "Lumen", "permissions": exchange.permissions})
             elif path == "api/v1/lists":
                 # One to a page, so that every test walks the pages.
                 asked = re.search(r"cursor=(\d+)", self.path)
@@ -119,6 +123,8 @@ def _handler_of(exchange: ExchangeServer) -> type[BaseHTTPRequestHandler]:
                 self._json(200, {"items": listed[at : at + 1], "next": following})
             elif found := [one for one in listed if path == f"api/v1/lists/{one['id']}"]:
                 self._json(200, found[0])
+            elif path == f"api/v1/endpoints/{exchange.endpoint.get('id')}":
+                self._json(200, exchange.endpoint)
             else:
                 self._problem(404, "list.not_found", "There is no such list.")
 
