@@ -16,15 +16,16 @@ from django.db.models import QuerySet
 
 from accounts.audit.actions import Action
 from accounts.audit.record import record
-from accounts.errors import Conflict, Invalid
+from accounts.errors import Conflict, Invalid, NotFound
 from accounts.identity.acting import Actor
 from accounts.identity.roles import Permission
 from accounts.signing_keys.models import Custody, SigningKey, SigningKeyStatus
-from hashsets.intake.models import SubmissionState
+from hashsets.intake.models import Submission, SubmissionState
 from hashsets.lists.models import HashList, ListSigningKey
 from hashsets.releases.models import Draft, DraftSignature, DraftState
 from hashsets.trust import list_role
 from hashsets.trust.hosted import sign_hosted
+from hashsets.trust.list_role import TargetFacts
 from hashsets.trust.repository import delegation_bytes
 
 
@@ -62,6 +63,30 @@ def add_signature(draft_id: uuid.UUID, *, keyid: str, signature: str, actor: Act
         raise _not_entitled()
     _require_open(draft)
     return _keep(draft, key, signature.lower(), actor=actor, now=now)
+
+
+def draft_to_sign(submission: Submission) -> Draft:
+    """The draft of this submission that is ready to be read and signed. Errors: NotFound `draft.not_found`."""
+    found = submission.drafts.filter(state__in=[DraftState.OPEN, DraftState.SIGNED]).first()
+    if found is None:
+        raise NotFound(
+            "There is nothing to sign for this submission.",
+            code="draft.not_found",
+            advice="A draft exists once the submission is approved and its release is built.",
+        )
+    return found
+
+
+def draft_file(draft: Draft, name: str) -> TargetFacts:
+    """Length and digest of one file that the draft's signed part names, by base name.
+
+    Errors: NotFound `draft.no_file`.
+    """
+    named = list_role.read_targets(list_role.assemble(bytes(draft.signed_part), {}))
+    facts = named.get(f"{draft.hash_list_id}/{name}")
+    if facts is None:
+        raise NotFound("This draft names no such file.", code="draft.no_file")
+    return facts
 
 
 def signatures_of(draft: Draft) -> dict[str, str]:

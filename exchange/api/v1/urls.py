@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from exchange.api.v1 import keys, lists, releases, sharing, submissions, who
+from exchange.api.v1 import drafts, keys, lists, releases, sharing, submissions, who
 
 urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
@@ -32,6 +32,7 @@ urlpatterns = [
     path("submissions/<uuid:submission_id>/return", submissions.Return.as_view()),
     path("submissions/<uuid:submission_id>/withdraw", submissions.Withdraw.as_view()),
     path("submissions/<uuid:submission_id>/signatures", submissions.Signatures.as_view()),
+    path("submissions/<uuid:submission_id>/draft/<str:name>", drafts.DraftFile.as_view()),
     path("subscriptions", sharing.Subscriptions.as_view()),
     path("subscriptions/<uuid:subscription_id>", sharing.OneSubscription.as_view()),
     path("endpoints", sharing.Endpoints.as_view()),

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import typer
 
-from exchange.client.commands import catalogue, examining, exporting, keys, listening, setup, submitting, syncing
+from exchange.client.commands import (
+    catalogue,
+    examining,
+    exporting,
+    keys,
+    listening,
+    setup,
+    signing,
+    submitting,
+    syncing,
+)
 
 __all__ = ["app"]
 
@@ -31,6 +41,7 @@ for command in (
     examining.doctor,
     listening.listen,
     submitting.submit,
+    signing.sign,
 ):
     app.command()(command)
 app.add_typer(keys.keys, name="keys")

@@ -6,7 +6,7 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,10 +20,15 @@ from pytest_django.live_server_helper import LiveServer
 
 from accounts.credentials.issue import issue_credential
 from accounts.identity.roles import Permission
+from accounts.signing_keys.models import SigningKey, SigningKeyStatus
+from accounts.signing_keys.register import confirm_key
 from exchange.client import cli
 from exchange.client.home import Home
+from hashsets.lists.define import entitle_key
+from hashsets.trust.repository import open_repository
 from tests import cast
 from tests.exchange.client.conftest import Ran
+from tests.hashsets.releases.world import NOW, World, bare_list
 from tests.services import Missing
 
 PASSPHRASE = "a passphrase nobody guesses"
@@ -169,3 +174,24 @@ def token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Token:
 
 def openssl(*arguments: str | Path) -> None:
     subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
+
+
+def list_of(crew: cast.Crew, keyids: Sequence[str], threshold: int, *, title: str = "Own keys") -> World:
+    """A list that `threshold` of these registered keys sign; the keys are confirmed on the way."""
+    hash_list = bare_list(crew, signature_threshold=threshold, title=title)
+    rows = []
+    for keyid in keyids:
+        row = SigningKey.objects.get(keyid=keyid, organisation=crew.organisation)
+        if row.status == SigningKeyStatus.PENDING:
+            row = confirm_key(row.id, actor=crew.second_admin.actor, now=NOW)
+        entitle_key(hash_list, row, actor=crew.admin.actor, now=NOW)
+        rows.append(row)
+    open_repository(hash_list, publisher_keys=rows, threshold=threshold, now=NOW)
+    return World(crew, hash_list, rows[0])
+
+
+def key_on(machine: Machine, name: str = "key.pem", *, kind: str = "ed25519") -> str:
+    """Make and register a key file on a machine; its key id."""
+    file = str(machine.file(name))
+    machine.done("keys", "new", file, "--type", kind)
+    return str(machine.done("keys", "register", "--name", name, "--key", file)["key"]["keyid"])
