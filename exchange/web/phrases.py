@@ -15,22 +15,27 @@ from django.utils.translation import gettext_noop as _
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """`particular` means that the room's own sentence says more (a line, a name, a number) than this one."""
+    """`particular` means that the room's own sentence says more (a line, a name, a number) than this one;
+    `plainer` that this one is shown in English too, because the room speaks to engineers there.
+    """
 
     message: str
     advice: str = ""
     particular: bool = False
+    plainer: bool = False
 
 
 REFUSALS: Final[Mapping[str, Phrase]] = {
     # People and rights
     "sign_in.refused": Phrase(_("The e-mail address or the password is wrong.")),
+    "presence.refused": Phrase(_("The password is wrong.")),
     "sign_in.throttled": Phrase(
         _("There were too many tries to sign in. Wait a quarter of an hour, then try again.")
     ),
     "permission.missing": Phrase(
         _("Your roles do not include what this needs."),
         _("Ask an admin of your organisation for a role that includes it."),
+        plainer=True,
     ),
     "actor.person_needed": Phrase(
         _("Only a person who is signed in may do this."), _("Sign in on the website and do it there.")
@@ -117,6 +122,48 @@ REFUSALS: Final[Mapping[str, Phrase]] = {
         _("Remove the column; use 'classification' for what the list classifies."),
     ),
     "csv.no_rows": Phrase(_("The file names columns and has no rows.")),
+    "lines.type_unknown": Phrase(
+        _("The lines look like hashes, but of no type that this list takes."), "", True
+    ),
+    "lines.type_ambiguous": Phrase(_("The hashes of the file could be of several types."), "", True),
+    "submission.type": Phrase(_("This list does not take hashes of the type that was named."), "", True),
+    "gzip.damaged": Phrase(
+        _("The gzip file is damaged or cut off."), _("Compress the list again and send it whole.")
+    ),
+    "gzip.nested": Phrase(
+        _("The gzip file holds another gzip file."), _("Compress the list once, or not at all.")
+    ),
+    "gzip.ratio": Phrase(
+        _("The gzip file unpacks to far more than its size."),
+        _("Send the list as it is, without compression."),
+        True,
+    ),
+    "gzip.too_large": Phrase(_("The gzip file unpacks to more than this exchange takes."), "", True),
+    "json.malformed": Phrase(_("The file is not JSON that can be read."), "", True),
+    "json.too_large": Phrase(
+        _("The JSON document is too large."),
+        _("Send more rows as JSON Lines, an object a line, or as CSV."),
+        True,
+    ),
+    "parquet.damaged": Phrase(
+        _("This is not a Parquet file that can be read."),
+        _("Write it again with a current version of its writer, or send the list as CSV."),
+    ),
+    "parquet.column_type": Phrase(
+        _("A column is of a type that cannot be read here."),
+        _("Write hashes as text or bytes, quality as whole numbers, everything else as text."),
+        True,
+    ),
+    "parquet.cell_too_long": Phrase(
+        _("A cell of the file is too long."),
+        _("Each cell holds one hash, one name or one short reference."),
+        True,
+    ),
+    "parquet.too_large": Phrase(
+        _("A row group of the file unfolds to more than this exchange takes."),
+        _("Write it with smaller row groups, a million rows at most."),
+        True,
+    ),
     "csv.misread": Phrase(_("The file could not be read."), "", True),
     # Decisions
     "approval.own_submission": Phrase(
@@ -247,6 +294,14 @@ PROBLEMS: Final[Mapping[str, Phrase]] = {
     "row.quotes": Phrase(
         _("The quotation marks on this line do not surround whole cells."),
         _("Put the whole cell into quotation marks and double the marks inside it; cells cannot span lines."),
+    ),
+    "row.json": Phrase(
+        _("This is not a JSON object whose values are texts, whole numbers or null."),
+        _('Write one object per row, such as {"sha256": "…"}, each field once.'),
+    ),
+    "row.fields": Phrase(
+        _("This row does not have the fields that the first row has."),
+        _("Give every row the same fields; write null where there is nothing. Only hashes may be left out."),
     ),
     "row.control": Phrase(
         _("The line contains control characters."),

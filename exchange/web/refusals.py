@@ -40,7 +40,7 @@ def problem(code: str, message: str, advice: str) -> Told:
 
 def _say(table: Mapping[str, Phrase], code: str, message: str, advice: str, *, field: str = "") -> Told:
     phrase = table.get(code)
-    if _is_english() or phrase is None:
+    if phrase is None or (_is_english() and not phrase.plainer):
         return Told(code=code, message=message, advice=advice, field=field)
     return Told(
         code=code,

@@ -67,6 +67,7 @@ class Level:
     name: Promise
     means: Promise
     tone: str
+    members: int
     count: str
     share: str
     width: str
@@ -177,6 +178,7 @@ def _level(name: Promise, means: Promise, tone: str, reach: Reach) -> Level:
         name=name,
         means=means,
         tone=tone,
+        members=reach.count,
         count=number(reach.count),
         share=percent(reach.share),
         width=f"{reach.share * 100:.2f}",

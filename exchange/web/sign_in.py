@@ -63,15 +63,16 @@ def sign_in(request: HttpRequest, *, email: str, password: str, now: datetime) -
 def confirm_presence(request: HttpRequest, *, password: str, now: datetime) -> None:
     """The signed-in person proves again that it is them.
 
-    Errors: Unauthenticated `sign_in.refused`; Throttled `sign_in.throttled`.
+    Errors: Unauthenticated `presence.refused`; Throttled `sign_in.throttled`.
     """
+    refused = Unauthenticated("The password is wrong.", code="presence.refused", field="password")
     user = request.user
     if not isinstance(user, User):
-        raise _refused()
+        raise refused
     guess = _note_try(request, user.email, now=now)
     if _person_with(request, user.email, password) != user:
         _record_failure(user.email, now=now)
-        raise _refused()
+        raise refused
     with transaction.atomic():
         SignInTry.objects.filter(who=guess.who, place=guess.place).delete()
         _record(Action.SIGN_IN_SUCCEEDED, user, now=now, step_up=True)

@@ -36,7 +36,7 @@ class SignIn(Page):
         try:
             sign_in.sign_in(request, email=email, password=text(request, "password"), now=self.now)
         except (Unauthenticated, Throttled) as refusal:
-            return self._form(refusal, email=email)
+            return _with_retry(self._form(refusal, email=email), refusal)
         return HttpResponseRedirect(safe_next(request))
 
     def _form(self, refusal: Refusal | None = None, *, email: str = "") -> HttpResponse:
@@ -72,7 +72,7 @@ class ConfirmPresence(Page):
         try:
             sign_in.confirm_presence(request, password=text(request, "password"), now=self.now)
         except (Unauthenticated, Throttled) as refusal:
-            return self._form(refusal)
+            return _with_retry(self._form(refusal), refusal)
         messages.success(request, _("Thank you, it is you. Now repeat the step: nothing was done yet."))
         return HttpResponseRedirect(safe_next(request))
 
@@ -110,3 +110,9 @@ def _status(refusal: Refusal | None) -> int:
     if refusal is None:
         return 200
     return status_of(refusal).value if isinstance(refusal, Throttled) else BAD_REQUEST
+
+
+def _with_retry(response: HttpResponse, refusal: Refusal) -> HttpResponse:
+    if isinstance(refusal, Throttled):
+        response["Retry-After"] = str(refusal.facts["retry_after"])
+    return response

@@ -7,7 +7,6 @@ from http import HTTPStatus
 from typing import Any
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
@@ -28,8 +27,9 @@ def enter(client: Client, email: str, password: str = cast.PASSWORD, **more: str
     return client.post("/sign-in", {"email": email, "password": password, **more})
 
 
-def text_of(answer: HttpResponse) -> str:
-    return answer.content.decode()
+def text_of(answer: Any) -> str:
+    content: bytes = answer.content
+    return content.decode()
 
 
 def grow_old(client: Client) -> None:
@@ -95,6 +95,7 @@ def test_guessing_is_stopped_even_when_the_last_guess_is_right() -> None:
     stopped = enter(Client(), email)
     assert stopped.status_code == HTTPStatus.TOO_MANY_REQUESTS
     assert "quarter of an hour" in text_of(stopped)
+    assert stopped.headers["Retry-After"] == "900"
     # Another person at the same place still may.
     assert enter(Client(), cast.harbor().signer.user.email).status_code == HTTPStatus.FOUND
 
@@ -136,7 +137,7 @@ def test_a_session_that_was_planted_is_worth_nothing_afterwards() -> None:
 def test_signing_out_ends_the_session_on_the_server_too() -> None:
     client = signed_in(cast.harbor().viewer.user)
     stolen = Client()
-    stolen.cookies = client.cookies.copy()
+    stolen.cookies.load({name: morsel.value for name, morsel in client.cookies.items()})
     assert client.post("/sign-out").status_code == HTTPStatus.FOUND
     assert stolen.get("/lists").context["frame"] is None
     assert AuditEvent.objects.latest("number").action == "sign_out.done"
