@@ -1,4 +1,4 @@
-"""What a publisher's signer is asked to sign, recomputed on the signer's own machine from the files themselves.
+"""What a publisher's signer is asked to sign, recomputed on the signer's own machine from the files.
 
 The exchange says what is to be signed; nothing that it says is believed. (1) The signed part is canonical and
 names files of this list only. (2) The manifest is the one that it names, of this list and release. (3) It
@@ -128,7 +128,7 @@ def _read_part(draft: Draft) -> tuple[int, datetime, dict[str, Named]]:
 
     try:
         document = {"signatures": [], "signed": json.loads(draft.signed_part)}
-        metadata = Metadata[Targets].from_bytes(json.dumps(document).encode())
+        metadata = Metadata[Any].from_bytes(json.dumps(document).encode())
         part, canonical = metadata.signed, metadata.signed_bytes
     except (RepositoryError, ValueError, KeyError, RecursionError) as error:
         raise UnsupportedFormat("What is to be signed is not a list.", code="format.draft") from error

@@ -66,7 +66,7 @@ def add_signature(draft_id: uuid.UUID, *, keyid: str, signature: str, actor: Act
 
 
 def draft_to_sign(submission: Submission) -> Draft:
-    """The draft of this submission that is ready to be read and signed. Errors: NotFound `draft.not_found`."""
+    """The submission's draft that is ready to be read and signed. Errors: NotFound `draft.not_found`."""
     found = submission.drafts.filter(state__in=[DraftState.OPEN, DraftState.SIGNED]).first()
     if found is None:
         raise NotFound(

@@ -1,6 +1,6 @@
 """The files of a draft, for those who sign it: a signer recomputes what is signed before signing.
 
-Only what the signed part names is served, and only to the publisher; members get files when they are released.
+Only what the signed part names is served, and only to the publisher; members get files with a release.
 """
 
 from __future__ import annotations
