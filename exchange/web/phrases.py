@@ -1,7 +1,8 @@
 """The sentences of refusals and problems, by code, where translators find them.
 
 The rooms below say these things in English, without Django. A test compares this table with what they say, so
-that a new code cannot reach people in the wrong language.
+that a new code cannot reach people in the wrong language: add it here, run `django-admin makemessages -l fr
+--no-location --no-wrap` in exchange/, translate it, and compile with `django-admin compilemessages`.
 """
 
 from __future__ import annotations
@@ -187,7 +188,24 @@ REFUSALS: Final[Mapping[str, Phrase]] = {
         _("This submission can no longer be returned, or not yet."),
         _("A submission is returned between its validation and its publication."),
     ),
+    "approval.nothing": Phrase(
+        _("Nothing would change: all of its rows were set aside."),
+        _("Decide about these rows first, or return the submission."),
+    ),
+    "approval.also_agreed": Phrase(
+        _("You agreed to this for the exchange, so somebody else has to approve it.")
+    ),
+    "quarantine.own_submission": Phrase(
+        _("You cannot decide about rows of a submission of your own."),
+        _("Ask another approver. Whoever issued a credential counts as its submitter."),
+    ),
+    "quarantine.not_staged": Phrase(
+        _("Rows that were set aside are decided about while the submission waits for approval.")
+    ),
+    "quarantine.nothing": Phrase(_("Nothing is left to decide about.")),
+    "quarantine.code": Phrase(_("No rows were set aside under this code."), "", True),
     # Signing
+    "draft.no_file": Phrase(_("This draft names no such file.")),
     "draft.not_found": Phrase(
         _("There is nothing to sign for this submission."),
         _("A draft exists once the submission is approved and its release is built."),
@@ -238,6 +256,12 @@ PROBLEMS: Final[Mapping[str, Phrase]] = {
     "hash.all_one": Phrase(
         _("Every bit of this hash is one, which no real file produces."),
         _("Remove the row; the hash was probably never computed."),
+    ),
+    "hash.benign": Phrase(
+        _("This is the hash of innocent content that members or public collections know."),
+        _(
+            "Look at the source: a logo, an icon or a part of an operating system does not belong on the list."
+        ),
     ),
     "hash.repeated_byte": Phrase(
         _("This hash repeats a single byte, which no real file produces."),
