@@ -59,6 +59,7 @@ class Subscription(models.Model):
     hash_list = models.ForeignKey("hashsets.HashList", on_delete=models.PROTECT, related_name="subscriptions")
     created_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
+    policy = models.JSONField(default=dict, help_text="see hashsets.core.policy; {} asks for nothing")
 
     objects = SubscriptionQuerySet.as_manager()
 

@@ -42,6 +42,7 @@ class Whole(serializers.IntegerField):
 
 
 class PublisherOut(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
     name = serializers.CharField()
     kind = serializers.CharField()
     jurisdiction = serializers.CharField()
@@ -221,6 +222,14 @@ class SubscriptionOut(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     list_id = serializers.CharField(source="hash_list_id")
     created_at = serializers.DateTimeField()
+    policy = serializers.DictField(
+        help_text="trust policy: publisher_kinds, jurisdictions, classifications (lists of names), "
+        "minimum_publishers, minimum_jurisdictions; applied by hashx, never by the exchange"
+    )
+
+
+class SubscriptionChange(serializers.Serializer[Any]):
+    policy = serializers.DictField(help_text="replaces the trust policy; {} asks for nothing")
 
 
 class SubscriptionIn(serializers.Serializer[Any]):

@@ -17,6 +17,7 @@ from exchange.api.v1.shapes import (
     EndpointIn,
     EndpointOut,
     NewEndpointOut,
+    SubscriptionChange,
     SubscriptionIn,
     SubscriptionOut,
     checked,
@@ -27,6 +28,7 @@ from exchange.push.challenge import verify_endpoint
 from exchange.push.models import Attempt
 from exchange.sharing import endpoints
 from exchange.sharing.models import Endpoint, Subscription
+from exchange.sharing.policy import set_policy
 from exchange.sharing.subscribe import subscribe, unsubscribe
 from exchange.wakeups import wake
 
@@ -49,7 +51,22 @@ class Subscriptions(Door):
 
 
 class OneSubscription(Door):
-    needs: ClassVar = {"DELETE": need(Permission.SUBSCRIPTION_MANAGE)}
+    needs: ClassVar = {
+        "PATCH": need(Permission.SUBSCRIPTION_MANAGE),
+        "DELETE": need(Permission.SUBSCRIPTION_MANAGE),
+    }
+
+    @extend_schema(
+        request=SubscriptionChange,
+        responses=SubscriptionOut,
+        summary="Set the trust policy of a subscription",
+    )
+    def patch(self, request: Request, subscription_id: uuid.UUID) -> Response:
+        fields = checked(SubscriptionChange, request.data)
+        subscription = set_policy(
+            subscription_id, policy=fields["policy"], actor=self.actor, now=timezone.now()
+        )
+        return Response(SubscriptionOut(subscription).data)
 
     @extend_schema(responses={204: None}, summary="End a subscription")
     def delete(self, request: Request, subscription_id: uuid.UUID) -> Response:
@@ -90,6 +107,7 @@ class OneEndpoint(Door):
 
 class VerifyEndpoint(Door):
     needs: ClassVar = {"POST": need(Permission.ENDPOINT_MANAGE)}
+    acts_on_rows_alone = False
 
     @extend_schema(
         request=None, responses=EndpointOut, summary="Prove that the endpoint is yours (challenge)"

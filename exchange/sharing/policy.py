@@ -1,0 +1,74 @@
+"""A member's trust policy for a list: kept with the subscription, applied by the member's own client.
+
+The exchange serves and counts the whole list whatever a policy says: what is released, what is confirmed and
+the state root are the same for everybody.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from accounts.audit.actions import Action
+from accounts.audit.record import record
+from accounts.errors import Invalid, NotFound
+from accounts.identity.acting import Actor
+from accounts.identity.roles import Permission
+from exchange.sharing.models import Subscription
+from hashsets.core.policy import UNCLASSIFIED_NAME, TrustPolicy
+from hashsets.lists.models import HashList
+
+__all__ = ["set_policy"]
+
+
+def set_policy(subscription_id: UUID, *, policy: object, actor: Actor, now: datetime) -> Subscription:
+    """Replace the policy of a subscription of the actor's organisation; `{}` asks for nothing.
+
+    Errors: NotAllowed `permission.missing`; NotFound `subscription.not_found`, `list.not_found`; Invalid
+    `policy.*`, and `policy.unknown_classification` for a label that the list does not have, which would
+    silently match nothing.
+    """
+    actor.require(Permission.SUBSCRIPTION_MANAGE)
+    wanted = TrustPolicy.parse(policy)
+    with transaction.atomic():
+        subscription = (
+            Subscription.objects.of(actor)
+            .select_for_update(of=("self",))
+            .filter(id=subscription_id, ended_at__isnull=True)
+            .first()
+        )
+        if subscription is None:
+            raise NotFound("There is no such subscription.", code="subscription.not_found")
+        # Who may no longer see the list must not learn its labels by trying.
+        _check_classifications(HashList.objects.seen(subscription.hash_list_id, actor), wanted)
+        if subscription.policy == wanted.document():
+            return subscription
+        subscription.policy = wanted.document()
+        subscription.save(update_fields=["policy"])
+        record(
+            Action.SUBSCRIPTION_POLICY_SET,
+            actor=actor,
+            subject_type="subscription",
+            subject_id=subscription.id,
+            organisation_id=subscription.organisation_id,
+            now=now,
+            # Labels are the publisher's words and can be many: their number is enough to see a change.
+            facts={
+                "list": subscription.hash_list_id,
+                "policy": {**wanted.document(), "classifications": len(wanted.classifications)},
+            },
+        )
+        return subscription
+
+
+def _check_classifications(hash_list: HashList, policy: TrustPolicy) -> None:
+    known = {UNCLASSIFIED_NAME, *hash_list.classifications.values_list("label", flat=True)}
+    if unknown := sorted(policy.classifications - known):
+        raise Invalid(
+            f"This list has no classification '{unknown[0]}'.",
+            code="policy.unknown_classification",
+            field="classifications",
+            advice=f"It has: {', '.join(sorted(known))}.",
+        )
