@@ -260,7 +260,8 @@ PROBLEMS: Final[Mapping[str, Phrase]] = {
     "hash.benign": Phrase(
         _("This is the hash of innocent content that members or public collections know."),
         _(
-            "Look at the source: a logo, an icon or a part of an operating system does not belong on the list."
+            "Look at the source: a logo, an icon or a part of an operating system does not belong on the "
+            "list."
         ),
     ),
     "hash.repeated_byte": Phrase(
