@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from exchange.calls.models import CallCount, RememberedCall
 from exchange.push.models import Attempt
 from exchange.sharing.models import Confirmation, Endpoint, EndpointCursor, Fetch, Notified, Subscription
 from exchange.web.models import SignInTry
 
 __all__ = [
     "Attempt",
+    "CallCount",
     "Confirmation",
     "Endpoint",
     "EndpointCursor",
     "Fetch",
     "Notified",
+    "RememberedCall",
     "SignInTry",
     "Subscription",
 ]

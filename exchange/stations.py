@@ -15,9 +15,10 @@ import structlog
 from django.utils import timezone
 
 from accounts.audit.heads import export_head
+from exchange.calls import forget
 from exchange.push.deliver import deliver_due
 from exchange.wakeups import wake
-from hashsets.intake import expire, validate
+from hashsets.intake import expire, uploads, validate
 from hashsets.releases import build, publish
 from hashsets.trust import export, resign
 
@@ -64,6 +65,13 @@ STATIONS: tuple[Station, ...] = (
     ),
     Station(
         "forget-uploads", "data", expire.uploads_due, lambda key, now: expire.forget_upload(key, now=now)
+    ),
+    Station("forget-calls", "data", forget.forgetting_due, lambda kind, now: forget.forget(kind, now=now)),
+    Station(
+        "forget-unfinished",
+        "data",
+        uploads.unfinished_due,
+        lambda key, _: uploads.forget_upload_in_parts(key),
     ),
     Station("audit-heads", "data", lambda now, limit: ["head"], lambda _, now: export_head(now=now)),
     Station("push", "push", lambda now, limit: ["routine"], lambda lane, now: deliver_due(lane=lane)),

@@ -6,14 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from django.http import HttpResponseBase
 from django.utils import timezone
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.errors import NotAllowed, NotFound, Unauthenticated
 from accounts.identity.acting import Actor
 from accounts.identity.roles import Permission
 from exchange.http.acting import require_presence
+from exchange.http.bodies import StrictJSONParser
+from exchange.http.idempotency import key_of, once
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,8 @@ class Door(APIView):
 
     needs: ClassVar[Mapping[str, Need]] = {}
     permission_classes = ()  # `needs` decides, in `initial`
+    # False for a door whose act talks to others: HTTP has no place in a transaction.
+    acts_on_rows_alone: ClassVar[bool] = True
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -56,6 +63,38 @@ class Door(APIView):
                 return  # REST framework answers 405 or the description itself
             raise NotAllowed("This address declares no right for this method.", code="route.undeclared")
         check(asked, request)
+        if request.method not in SAFE_METHODS:
+            self._act_once(request)
+
+    def _act_once(self, request: Request) -> None:
+        """Put `once` before the method that the framework is about to call, when the caller sent a key."""
+        key = key_of(request._request)
+        if key is None:
+            return
+        name = str(request.method).lower()
+        act = getattr(self, name)
+
+        def acting_once(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            def outcome() -> HttpResponseBase:
+                try:
+                    response = act(request, *args, **kwargs)
+                except Exception as error:
+                    response = self.handle_exception(error)
+                finished: HttpResponseBase = self.finalize_response(request, response, *args, **kwargs)
+                if isinstance(finished, Response):
+                    finished.render()
+                return finished
+
+            return once(
+                outcome,
+                request._request,
+                self.actor,
+                key,
+                streamed=StrictJSONParser not in self.parser_classes,
+                rows=self.acts_on_rows_alone,
+            )
+
+        setattr(self, name, acting_once)
 
     @property
     def actor(self) -> Actor:

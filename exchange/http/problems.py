@@ -29,10 +29,18 @@ log = structlog.get_logger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 
+
+class Mismatched(Invalid):
+    """Well formed, but it contradicts what was said before."""
+
+    default_code = "mismatched"
+
+
 # Most specific first: the first class that fits gives the status.
 STATUS_OF: tuple[tuple[type[Refusal], HTTPStatus], ...] = (
     (TooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (Unsupported, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+    (Mismatched, HTTPStatus.UNPROCESSABLE_ENTITY),
     (Invalid, HTTPStatus.BAD_REQUEST),
     (Unauthenticated, HTTPStatus.UNAUTHORIZED),
     (NotFound, HTTPStatus.NOT_FOUND),
@@ -92,7 +100,7 @@ def refused(refusal: Refusal) -> HttpResponse:
         advice=refusal.advice,
         facts=refusal.facts,
     )
-    if isinstance(refusal, Throttled):
+    if isinstance(refusal, Throttled) or "retry_after" in refusal.facts:
         response["Retry-After"] = str(refusal.facts.get("retry_after", 60))
     return response
 

@@ -128,9 +128,8 @@ def person_asking(person: cast.Outsider) -> Ask:
     session.save()
 
     def ask(method: str, path: str, json: dict[str, object]) -> Any:
-        if method != "post":
-            return getattr(client, method)(path)
-        return client.post(path, data=json, content_type="application/json")
+        send = getattr(client, method)
+        return send(path, data=json, content_type="application/json") if method != "get" else send(path)
 
     return ask
 

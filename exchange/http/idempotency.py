@@ -1,0 +1,140 @@
+"""The Idempotency-Key header: a call that is repeated under the same key is answered, not done again.
+
+A call whose act is rows alone runs in one transaction with the row that keeps its answer. An upload, or an
+act that talks to others, cannot: should the process die between the act and the kept answer, a retry after
+the lease acts again (an upload then shows as two submissions, of which people approve one).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from contextlib import nullcontext
+from datetime import timedelta
+from typing import Any, Final
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils import timezone
+
+from accounts.errors import Invalid
+from accounts.identity.acting import Actor
+from exchange.calls.remember import Answer, claim, let_go, settle
+from exchange.http.problems import Mismatched
+
+HEADER: Final = "Idempotency-Key"
+LEASE: Final = timedelta(minutes=2)
+UPLOAD_LEASE: Final = timedelta(minutes=30)
+_KEY: Final = re.compile(r"[!-~]{1,255}")
+_CHUNK: Final = 1 << 20
+BAD_REQUEST: Final = 400
+LASTING: Final = frozenset({400, 404, 413, 415, 422})
+
+
+class _Watched:
+    """A request body that is digested while somebody reads it."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream, self.sha256 = stream, hashlib.sha256()
+
+    def read(self, *size: int) -> bytes:
+        chunk: bytes = self._stream.read(*size)
+        self.sha256.update(chunk)
+        return chunk
+
+    def readline(self, *size: int) -> bytes:
+        line: bytes = self._stream.readline(*size)
+        self.sha256.update(line)
+        return line
+
+    def to_the_end(self) -> None:
+        while self.read(_CHUNK):
+            pass
+
+
+def key_of(request: HttpRequest) -> str | None:
+    """The key that the caller sent. Errors: Invalid `idempotency.key`."""
+    key = request.headers.get(HEADER)
+    if key is not None and _KEY.fullmatch(key) is None:
+        raise Invalid(
+            f"{HEADER} is 1 to 255 visible ASCII characters.",
+            code="idempotency.key",
+            field=HEADER,
+            advice="A random UUID is a good key.",
+        )
+    return key
+
+
+def once(
+    act: Callable[[], HttpResponseBase],
+    request: HttpRequest,
+    actor: Actor,
+    key: str,
+    *,
+    streamed: bool,
+    rows: bool,
+) -> HttpResponseBase:
+    """The answer of `act`, or the one that it was given before under `key`.
+
+    `streamed`: the body is read by `act` and is too large to hold. `rows`: the act is rows alone.
+    Errors: Conflict `idempotency.in_progress`, `idempotency.overtaken`; Mismatched `idempotency.mismatch`.
+    """
+    watched = _watch(request) if streamed else None
+    body = b"" if streamed else request.body
+    told = claim(actor.organisation(), key, lease=UPLOAD_LEASE if streamed else LEASE, now=timezone.now())
+    if isinstance(told, Answer):
+        if watched is not None:
+            watched.to_the_end()
+        return _again(told, _digest(request, watched, body))
+    try:
+        with transaction.atomic() if rows and not streamed else nullcontext():
+            response = act()
+            kept = _is_final(response)
+            if kept:
+                answer = Answer(
+                    _digest(request, watched, body),
+                    response.status_code,
+                    response.headers.get("Content-Type", ""),
+                    response.content,  # type: ignore[attr-defined]  # nothing that changes state streams
+                )
+                settle(told, answer)
+    except BaseException:
+        let_go(told)
+        raise
+    if not kept:
+        let_go(told)
+    return response
+
+
+def _watch(request: HttpRequest) -> _Watched:
+    watched = _Watched(request._stream)
+    request._stream = watched  # type: ignore[assignment]  # all that anybody does with it is reading
+    return watched
+
+
+def _digest(request: HttpRequest, watched: _Watched | None, body: bytes) -> str:
+    """What was asked: method, address and body."""
+    content = watched.sha256 if watched is not None else hashlib.sha256(body)
+    told = f"{request.method} {request.get_full_path()}\n{content.hexdigest()}"
+    return hashlib.sha256(told.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _is_final(response: HttpResponseBase) -> bool:
+    """Whether the same call would be answered so again; what may be otherwise in a moment is not kept."""
+    return response.status_code < BAD_REQUEST or response.status_code in LASTING
+
+
+def _again(answer: Answer, digest: str) -> HttpResponse:
+    if answer.digest != digest:
+        raise Mismatched(
+            "This Idempotency-Key was used for another call.",
+            code="idempotency.mismatch",
+            field=HEADER,
+            advice="Use a new key for every new call.",
+        )
+    response = HttpResponse(answer.body, status=answer.status, content_type=answer.media_type or None)
+    if not answer.media_type:
+        del response["Content-Type"]
+    response["Idempotency-Replayed"] = "true"
+    return response

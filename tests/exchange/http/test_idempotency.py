@@ -1,0 +1,198 @@
+"""Idempotency keys: one act per key, whatever is repeated, altered, run at once or cut off."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.test import Client
+from django.utils import timezone
+
+from accounts.audit.models import AuditEvent
+from accounts.errors import Conflict
+from exchange.calls.forget import forget, forgetting_due
+from exchange.calls.models import RememberedCall
+from exchange.calls.remember import Answer, Claim, claim, let_go, settle
+from exchange.sharing import endpoints
+from exchange.sharing.models import Endpoint, Subscription
+from hashsets.intake.models import Submission
+from tests import cast
+from tests.exchange.api.conftest import MEMBER_SCOPES, PUBLISHER_SCOPES, key_of
+from tests.exchange.world import new_list
+from tests.hashsets.releases.world import NOW
+
+ENDPOINT = {"url": "https://hooks.lumen.example/hash"}
+
+
+class Caller:
+    """Somebody with a key who repeats calls."""
+
+    def __init__(self, key: str) -> None:
+        self.key, self.client = key, Client(raise_request_exception=False)
+
+    def __call__(
+        self, path: str, body: Any = None, *, key: str | None = "k-1", method: str = "POST", media: str = ""
+    ) -> Any:
+        headers = {"Authorization": f"Bearer {self.key}"}
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        if isinstance(body, bytes):
+            return self.client.generic(method, path, body, content_type=media, headers=headers)
+        return getattr(self.client, method.lower())(
+            path, data=body or {}, content_type="application/json", headers=headers
+        )
+
+
+@pytest.fixture
+def lumen(transactional_db: None) -> cast.Crew:
+    return cast.lumen(now=NOW)
+
+
+@pytest.fixture
+def member(lumen: cast.Crew) -> Iterator[Caller]:
+    yield Caller(key_of(lumen, MEMBER_SCOPES).key)
+
+
+def test_a_repeated_call_gets_the_first_answer_and_acts_once(member: Caller) -> None:
+    first, events = member("/api/v1/endpoints", ENDPOINT), AuditEvent.objects.count()
+    again = member("/api/v1/endpoints", ENDPOINT)
+    assert first.status_code == again.status_code == 201
+    assert again.content == first.content  # the secret that is shown once included
+    assert again["Idempotency-Replayed"] == "true"
+    assert "Idempotency-Replayed" not in first
+    assert Endpoint.objects.count() == 1
+    assert AuditEvent.objects.count() == events
+
+
+def test_without_a_key_every_call_is_a_new_one(member: Caller) -> None:
+    for _ in range(2):
+        assert member("/api/v1/endpoints", ENDPOINT, key=None).status_code in (201, 409)
+    assert RememberedCall.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/api/v1/endpoints", {"url": "https://other.lumen.example/hash"}),
+        ("/api/v1/endpoints?x=1", ENDPOINT),
+        ("/api/v1/subscriptions", ENDPOINT),
+    ],
+    ids=["body", "query", "address"],
+)
+def test_a_key_for_another_call_is_refused(member: Caller, path: str, body: dict[str, str]) -> None:
+    member("/api/v1/endpoints", ENDPOINT)
+    answer = member(path, body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "idempotency.mismatch")
+    assert Endpoint.objects.count() == 1
+
+
+def test_keys_of_other_organisations_do_not_meet(member: Caller) -> None:
+    member("/api/v1/endpoints", ENDPOINT)
+    other = Caller(key_of(cast.pixelhaus(now=NOW), MEMBER_SCOPES).key)
+    answer = other("/api/v1/endpoints", {"url": "https://hooks.pixelhaus.example/hash"})
+    assert answer.status_code == 201
+    assert Endpoint.objects.count() == 2
+
+
+@pytest.mark.parametrize("key", ["", "a b", "é", "a" * 256, "a\x7f"])
+def test_a_key_that_is_none_is_refused(member: Caller, key: str) -> None:
+    answer = member("/api/v1/endpoints", ENDPOINT, key=key)
+    assert (answer.status_code, answer.json()["code"]) == (400, "idempotency.key")
+
+
+def test_a_lasting_refusal_is_repeated_and_a_passing_one_is_not(member: Caller, lumen: cast.Crew) -> None:
+    absent = {"list_id": "a" * 26}
+    first = member("/api/v1/subscriptions", absent, key="lasting")
+    again = member("/api/v1/subscriptions", absent, key="lasting")
+    assert (first.status_code, again.content) == (404, first.content)
+    hash_list = new_list(cast.harbor(now=NOW), status="closed")
+    wanted = {"list_id": hash_list.id}
+    assert member("/api/v1/subscriptions", wanted, key="passing").status_code == 409
+    type(hash_list).objects.update(status="active")
+    assert member("/api/v1/subscriptions", wanted, key="passing").status_code == 201
+    assert Subscription.objects.filter(organisation=lumen.organisation).count() == 1
+
+
+def test_an_upload_is_taken_once_and_compared_by_its_bytes(transactional_db: None) -> None:
+    crew = cast.harbor(now=NOW)
+    publisher = Caller(key_of(crew, PUBLISHER_SCOPES).key)
+    path = f"/api/v1/lists/{new_list(crew).id}/submissions?mode=add"
+    first = publisher(path, b"sha256\n" + b"0a" * 32, media="text/csv")
+    again = publisher(path, b"sha256\n" + b"0a" * 32, media="text/csv")
+    other = publisher(path, b"sha256\n" + b"0b" * 32, media="text/csv")
+    assert (first.status_code, again.content, other.status_code) == (202, first.content, 422)
+    assert Submission.objects.count() == 1
+
+
+def test_of_many_at_once_one_acts(member: Caller) -> None:
+    answers: list[Any] = []
+    barrier = threading.Barrier(6)
+
+    def call() -> None:
+        caller = Caller(member.key)
+        barrier.wait()
+        try:
+            answers.append(caller("/api/v1/endpoints", ENDPOINT))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=call) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Endpoint.objects.count() == 1
+    made = [answer for answer in answers if answer.status_code == 201]
+    waiting = [answer for answer in answers if answer.status_code == 409]
+    assert len(made) + len(waiting) == 6
+    assert len({answer.content for answer in made}) == 1
+    assert {answer.json()["code"] for answer in waiting} <= {"idempotency.in_progress"}
+    assert all(int(answer["Retry-After"]) >= 1 for answer in waiting)
+
+
+def test_an_act_that_breaks_leaves_nothing_and_may_be_tried_again(
+    member: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = endpoints.register_endpoint
+
+    def breaks(**asked: Any) -> Any:
+        real(**asked)
+        raise RuntimeError("after the act, before the answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(endpoints, "register_endpoint", breaks)
+        assert member("/api/v1/endpoints", ENDPOINT).status_code == 500
+    assert Endpoint.objects.count() == 0  # the act and the kept answer are one transaction
+    assert member("/api/v1/endpoints", ENDPOINT).status_code == 201
+    assert Endpoint.objects.count() == 1
+
+
+def test_a_claim_of_a_dead_process_is_free_after_its_lease(lumen: cast.Crew) -> None:
+    organisation, now, lease = lumen.organisation.id, timezone.now(), timedelta(minutes=2)
+    first = claim(organisation, "k", lease=lease, now=now)
+    with pytest.raises(Conflict, match="still running"):
+        claim(organisation, "k", lease=lease, now=now + timedelta(minutes=1))
+    second = claim(organisation, "k", lease=lease, now=now + timedelta(minutes=3))
+    assert isinstance(first, Claim)
+    assert isinstance(second, Claim)
+    answer = Answer("0" * 64, 201, "application/json", b"{}")
+    with pytest.raises(Conflict, match="took too long"), transaction.atomic():
+        settle(first, answer)
+    let_go(first)
+    settle(second, answer)
+    assert claim(organisation, "k", lease=lease, now=now + timedelta(minutes=4)) == answer
+
+
+def test_an_answer_is_sealed_at_rest_and_forgotten_after_a_day(member: Caller) -> None:
+    secret = member("/api/v1/endpoints", ENDPOINT).json()["secret"]
+    row = RememberedCall.objects.get()
+    assert secret not in row.sealed_body
+    later = timezone.now() + timedelta(hours=25)
+    assert forgetting_due(timezone.now(), 10) == []
+    assert forgetting_due(later, 10) == ["answers"]
+    forget("answers", now=later)
+    assert RememberedCall.objects.count() == 0
