@@ -12,21 +12,21 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import QuerySet
 
 from accounts.audit.actions import Action
 from accounts.audit.record import record
 from accounts.errors import Conflict, Invalid, NotFound
 from accounts.identity.acting import Actor
 from accounts.identity.roles import Permission
-from accounts.signing_keys.models import Custody, SigningKey, SigningKeyStatus
+from accounts.signing_keys.models import Custody, SigningKey
 from hashsets.intake.models import Submission, SubmissionState
-from hashsets.lists.models import HashList, ListSigningKey
+from hashsets.lists.models import HashList
 from hashsets.releases.models import Draft, DraftSignature, DraftState
 from hashsets.trust import list_role
 from hashsets.trust.hosted import sign_hosted
 from hashsets.trust.list_role import TargetFacts
 from hashsets.trust.repository import delegation_bytes
+from hashsets.trust.signers import entitled_keys
 
 
 def sign_with_hosted_key(draft_id: uuid.UUID, *, actor: Actor, now: datetime) -> Draft:
@@ -94,12 +94,6 @@ def signatures_of(draft: Draft) -> dict[str, str]:
     entitled = entitled_keys(draft.hash_list_id)
     rows = DraftSignature.objects.filter(draft=draft, signing_key__in=entitled).select_related("signing_key")
     return {row.signing_key.keyid: row.signature for row in rows}
-
-
-def entitled_keys(list_id: str) -> QuerySet[SigningKey]:
-    """The publisher's active keys that may sign this list."""
-    named = ListSigningKey.objects.filter(hash_list_id=list_id).values("signing_key_id")
-    return SigningKey.objects.filter(id__in=named, status=SigningKeyStatus.ACTIVE).order_by("created_at")
 
 
 def is_enough(draft: Draft, signatures: Mapping[str, str]) -> bool:

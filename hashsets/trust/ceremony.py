@@ -87,7 +87,7 @@ def export_requests(folder: Path, *, actor: Actor, now: datetime) -> list[str]:
     requests.mkdir(parents=True, exist_ok=True)
     (folder / SIGNATURES).mkdir(exist_ok=True)
     names, lines = [], []
-    for awaited in AwaitedFile.objects.order_by("repository_id", "role"):
+    for awaited in AwaitedFile.objects.of_officers().order_by("repository_id", "role"):
         name, part = _name(awaited), bytes(awaited.signed_part)
         (requests / f"{name}.json").write_bytes(part)
         names.append(name)
@@ -129,7 +129,8 @@ def import_signatures(folder: Path, *, actor: Actor, now: datetime) -> Imported:
         directory.refresh_directory(now)
     for repository_id in {*installed, DIRECTORY}:
         export_repository(repository_id, now=now)
-    waiting = [(_name(row), officers.missing_signatures(row)) for row in AwaitedFile.objects.order_by("id")]
+    unsigned = AwaitedFile.objects.of_officers().order_by("id")
+    waiting = [(_name(row), officers.missing_signatures(row)) for row in unsigned]
     return Imported(accepted, tuple(refused), tuple(installed), tuple(waiting))
 
 
@@ -142,7 +143,7 @@ def _import_into(
     accepted, refused = 0, []
     with transaction.atomic():
         row = signed_files.lock_repository(repository_id)
-        for awaited in AwaitedFile.objects.filter(repository=row):
+        for awaited in AwaitedFile.objects.of_officers().filter(repository=row):
             offered = given.pop(_name(awaited), {})
             taken = officers.add_signatures(awaited, offered)
             accepted += len(taken)

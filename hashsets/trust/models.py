@@ -83,17 +83,27 @@ class SignedFile(models.Model):
         return f"{self.repository_id}/{self.version}.{self.role}"
 
 
+class AwaitedFileQuerySet(models.QuerySet["AwaitedFile"]):
+    def of_officers(self) -> AwaitedFileQuerySet:
+        """Roots and top-level targets: what a ceremony is about."""
+        return self.exclude(role=RoleName.LIST)
+
+
 class AwaitedFile(models.Model):
-    """A root or targets file that waits for the officers. It becomes a SignedFile when enough have signed."""
+    """A file that waits for signatures from outside: root and targets for the officers', `list` for the
+    publisher's (a renewal). It becomes a SignedFile when enough have signed.
+    """
 
     repository = models.ForeignKey(Repository, on_delete=models.PROTECT, related_name="awaited_files")
     role = models.CharField(
-        max_length=16, choices=[(r.value, r.label) for r in (RoleName.ROOT, RoleName.TARGETS)]
+        max_length=16, choices=[(r.value, r.label) for r in (RoleName.ROOT, RoleName.TARGETS, RoleName.LIST)]
     )
     version = models.PositiveIntegerField()
-    signed_part = models.BinaryField(help_text="canonical bytes: what the officers sign")
+    signed_part = models.BinaryField(help_text="canonical bytes: what is signed")
     signatures = models.JSONField(default=dict, help_text="{key id: hex signature}, valid ones only")
     created_at = models.DateTimeField()
+
+    objects = AwaitedFileQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [

@@ -107,7 +107,7 @@ def sign_in_demo(row: Repository, *, now: datetime) -> bool:
     """
     if not settings.HX_DEMO or not officers_in_force().demo:
         return False
-    for awaited in AwaitedFile.objects.filter(repository=row):
+    for awaited in AwaitedFile.objects.of_officers().filter(repository=row):
         payload = bytes(awaited.signed_part)
         for key in officers_in_force().keys:
             signature = private_keys.sign_as(key.keyid, PrivateKeyPurpose.OFFICER, payload)

@@ -43,7 +43,7 @@ def sign_online(repository: Repository, *, list_bytes: bytes | None, now: dateti
     Corrupt `target.path`, or of `hashsets.trust.chain`.
     """
     signed_files.require_transaction()
-    row = Repository.objects.select_for_update().get(id=repository.id)
+    row = Repository.objects.select_for_update(no_key=True).get(id=repository.id)
     root = metadata.read(signed_files.newest_bytes(row.id, RoleName.ROOT), Root)
     before = _named_files(row)
     files = dict(before)

@@ -153,7 +153,7 @@ def published_list_version(list_id: str) -> int:
 
 
 def awaits_officers(repository_id: str) -> bool:
-    return AwaitedFile.objects.filter(repository_id=repository_id).exists()
+    return AwaitedFile.objects.of_officers().filter(repository_id=repository_id).exists()
 
 
 def _publisher_keys(hash_list: HashList, signing_keys: Sequence[SigningKey], threshold: int) -> list[Key]:

@@ -8,16 +8,18 @@ and a snapshot when half of its life is over. (3) After the commit, write the fi
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
 from django.db.models import Q
+from tuf.api.metadata import Targets
 
-from hashsets.trust import directory, officers, signed_files
+from hashsets.trust import directory, lifetimes, metadata, officers, signed_files
 from hashsets.trust.export import export_repository
 from hashsets.trust.models import DIRECTORY, Repository
-from hashsets.trust.online import OnlineFiles, sign_online
+from hashsets.trust.online import OnlineFiles, published_file, sign_online
 from hashsets.trust.restore import compare_with_export
 
 log = logging.getLogger(__name__)
@@ -60,6 +62,7 @@ def resign_repository(repository_id: str, *, now: datetime) -> OnlineFiles:
         log.exception("repository.resign_failed", extra={"repository": repository_id})
         raise
     export_repository(repository_id, now=now)
+    _warn_of_age(repository_id, now=now)
     return files
 
 
@@ -74,6 +77,44 @@ def overdue_repositories(now: datetime) -> list[str]:
         .order_by("timestamp_expires_at")
         .values_list("id", flat=True)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Ageing:
+    """A list whose publisher must sign again, or release, before `expires`."""
+
+    list_id: str
+    expires: datetime
+
+
+def ageing_lists(now: datetime) -> list[Ageing]:
+    """Published lists whose publisher's signature ends within 90 days, the nearest end first.
+
+    Neither the online key nor the officers can help then: an expired list stops every client.
+    """
+    found = []
+    for row in Repository.objects.filter(timestamp_version__gte=1).exclude(id=DIRECTORY).order_by("id"):
+        published = published_file(row)
+        if published is None:
+            continue
+        expires = metadata.read(published.content, Targets).signed.expires
+        if expires <= now + lifetimes.RENEW_WITHIN:
+            found.append(Ageing(row.id, expires))
+    return sorted(found, key=lambda one: (one.expires, one.list_id))
+
+
+def _warn_of_age(repository_id: str, *, now: datetime) -> None:
+    """Say it at every renewal of the timestamp, four times a day, until the publisher has signed again."""
+    row = Repository.objects.get(id=repository_id)
+    published = None if repository_id == DIRECTORY else published_file(row)
+    if published is None:
+        return
+    expires = metadata.read(published.content, Targets).signed.expires
+    if expires <= now + lifetimes.RENEW_WITHIN:
+        log.warning(
+            "repository.list_ageing",
+            extra={"repository": repository_id, "days_left": max(0, (expires - now).days)},
+        )
 
 
 def _directory_wants_refresh(now: datetime) -> bool:

@@ -23,7 +23,7 @@ def lock_repository(repository_id: str) -> Repository:
     require_transaction()
     if repository_id != DIRECTORY:
         HashList.objects.lock(repository_id)
-    found = Repository.objects.select_for_update().filter(id=repository_id).first()
+    found = Repository.objects.select_for_update(no_key=True).filter(id=repository_id).first()
     if found is None:
         raise NotFound("This list has no repository yet.", code="repository.not_found")
     return found
