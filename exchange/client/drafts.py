@@ -36,7 +36,7 @@ from hashsets.core.merkle import leaves_of, type_root
 from hashsets.core.segment import Kind
 from hashsets.core.state import State
 
-__all__ = ["Draft", "Named", "Recomputed", "draft_of", "recompute"]
+__all__ = ["Draft", "Named", "Recomputed", "draft_of", "recompute", "renewal_of"]
 
 MAX_PART: Final = 4_000_000
 _LIST_ID: Final = re.compile(r"[a-z2-7]{26}")
@@ -82,6 +82,13 @@ def draft_of(session: Session, submission_id: str) -> Draft:
     """The open draft of a submission. Forbidden `draft.not_found` when there is none."""
     said = session.json("GET", f"api/v1/submissions/{submission_id}/signatures")
     return read_draft(said, lambda name, _: f"api/v1/submissions/{submission_id}/draft/{name}")
+
+
+def renewal_of(session: Session, list_id: str) -> Draft:
+    """The renewal of a list that waits for signatures: published content as a new version. Forbidden
+    `renewal.not_found`."""
+    said = session.json("GET", f"api/v1/lists/{list_id}/renewal")
+    return read_draft(said, lambda name, sha256: f"tuf/{list_id}/targets/{list_id}/{sha256}.{name}")
 
 
 def read_draft(said: Any, address: Callable[[str, str], str]) -> Draft:

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from accounts.errors import Refusal
 from exchange.client import api
@@ -28,7 +29,9 @@ from exchange.client.watch import Watch
 from hashsets.core.manifest import Manifest
 from hashsets.core.state import State
 
-__all__ = ["Desk", "LastSigned", "Read", "upload_signature"]
+__all__ = ["Desk", "LastSigned", "Read", "is_list_id", "mode_of", "upload_signature"]
+
+_LIST_ID: Final = re.compile(r"[a-z2-7]{26}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +138,11 @@ def upload_signature(session: Session, path: str, *, keyid: str, signature: str)
     return said if isinstance(said, dict) else {}
 
 
+def is_list_id(text: str) -> bool:
+    """Whether this names a list and not a submission."""
+    return _LIST_ID.fullmatch(text) is not None
+
+
 def mode_of(session: Session, submission_id: str) -> str:
     """What the submission says that its file does; it only decides how the file is compared."""
     return api.submission(session, submission_id).mode
@@ -144,7 +152,8 @@ def _check_follows(found: Recomputed, last: LastSigned | None) -> None:
     if last is None:
         return
     draft, manifest = found.draft, found.manifest
-    if found.version < last.version or draft.release < last.release:
+    # One release less is what a renewal is after a signed draft was given up; anything older is not.
+    if found.version < last.version or draft.release < last.release - 1:
         raise RolledBack(
             f"This is version {found.version} of the list; this machine has signed {last.version} already.",
             code="sign.older",

@@ -27,7 +27,7 @@ from exchange.client.commands.run import HomeOption, JsonOption, Run
 from exchange.client.durable import write_durably
 from exchange.client.keys import public_half_in
 from exchange.client.refusals import Usage
-from exchange.client.sign import Desk, Read, mode_of, upload_signature
+from exchange.client.sign import Desk, Read, is_list_id, mode_of, upload_signature
 
 __all__ = ["sign"]
 
@@ -35,7 +35,12 @@ _LONGEST_SIGNATURE = 200
 
 
 def sign(
-    submission: Annotated[str, typer.Argument(help="The submission whose release is to be signed.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="SUBMISSION", help="The submission whose release is to be signed, or a LIST to renew."
+        ),
+    ],
     copy: Annotated[
         Path | None,
         typer.Option("--copy", help="Your own copy of the file that was submitted.", exists=True),
@@ -56,12 +61,18 @@ def sign(
     as_json: JsonOption = False,
     home: HomeOption = None,
 ) -> None:
-    """Recompute what a release would be, show it, and sign it with your organisation's key."""
+    """Recompute what a release would be, show it, and sign it with your organisation's key.
+
+    Given a LIST instead, signs what is published there once more: after keys have changed, or before old
+    age.
+    """
     run = Run.of(home, as_json)
     with run.session() as session:
-        draft = drafts.draft_of(session, submission)
+        renewal = is_list_id(what)
+        draft = drafts.renewal_of(session, what) if renewal else drafts.draft_of(session, what)
         desk = Desk(run.home.folder, draft.list_id)
-        mode = mode_of(session, submission) if copy is not None else ""
+        # A renewal is the whole list once more: it is compared as a replacement by itself.
+        mode = "" if copy is None else "replace" if renewal else mode_of(session, what)
         read = desk.read(session, draft, mode=mode, copy=copy, watch=run.output.watch())
         _show(run, read)
         _check_absent(read, allow_absent)
@@ -78,7 +89,10 @@ def sign(
         # Remembered before anybody else has it: what was given away must never be forgotten here.
         desk.remember(read)
         said = upload_signature(
-            session, f"api/v1/submissions/{submission}/signatures", keyid=keyid, signature=given
+            session,
+            f"api/v1/lists/{what}/renewal/signatures" if renewal else f"api/v1/submissions/{what}/signatures",
+            keyid=keyid,
+            signature=given,
         )
     run.output.document({"draft": _document(read), "keyid": keyid, "state": said.get("state")})
     complete = said.get("state") != "open"

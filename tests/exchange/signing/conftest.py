@@ -190,6 +190,12 @@ def list_of(crew: cast.Crew, keyids: Sequence[str], threshold: int, *, title: st
     return World(crew, hash_list, rows[0])
 
 
+def confirmed(crew: cast.Crew, keyid: str) -> SigningKey:
+    """The second person's word for a registered key."""
+    row = SigningKey.objects.get(keyid=keyid, organisation=crew.organisation)
+    return confirm_key(row.id, actor=crew.second_admin.actor, now=NOW)
+
+
 def key_on(machine: Machine, name: str = "key.pem", *, kind: str = "ed25519") -> str:
     """Make and register a key file on a machine; its key id."""
     file = str(machine.file(name))
