@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from exchange.api.v1 import drafts, keys, lists, releases, sharing, submissions, who
+from exchange.api.v1 import custody, drafts, keys, lists, releases, sharing, submissions, who
 
 urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
@@ -18,6 +18,11 @@ urlpatterns = [
     path("keys", keys.Keys.as_view()),
     path("keys/own", keys.OwnKeys.as_view()),
     path("keys/<uuid:key_id>/confirm", keys.ConfirmKey.as_view()),
+    path("keys/<uuid:key_id>/revoke", custody.RevokeKey.as_view()),
+    path("lists/<str:list_id>/custody", custody.Custody.as_view()),
+    path("lists/<str:list_id>/renewal", custody.Renewal.as_view()),
+    path("lists/<str:list_id>/renewal/signatures", custody.RenewalSignatures.as_view()),
+    path("lists/<str:list_id>/close", custody.CloseList.as_view()),
     path("lists/<str:list_id>/releases", releases.Releases.as_view()),
     path("lists/<str:list_id>/releases/<int:number>", releases.OneRelease.as_view()),
     path("lists/<str:list_id>/confirmations", releases.Confirmations.as_view()),
