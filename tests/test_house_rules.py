@@ -276,3 +276,20 @@ def test_the_readme_names_only_make_targets_that_exist() -> None:
     named = set(re.findall(r"\bmake ([a-z]+)", (_ROOT / "README.md").read_text()))
     assert named
     assert named <= targets, f"README.md speaks of {sorted(named - targets)}"
+
+
+def test_a_locked_row_may_still_be_referred_to() -> None:
+    """A full row lock makes PostgreSQL's foreign key checks, at commit, wait for it: deadlocks."""
+    full = [
+        f"{name_of(path)}:{node.lineno}"
+        for path in sources(*_FLOORS)
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "select_for_update"
+        and not any(
+            word.arg == "no_key" and isinstance(word.value, ast.Constant) and word.value.value is True
+            for word in node.keywords
+        )
+    ]
+    assert full == []

@@ -45,7 +45,7 @@ class AuditHeadQuerySet(models.QuerySet["AuditHead"]):
         A head that somebody deleted comes back at zero, and the next event then collides with event 1: it
         fails closed.
         """
-        locked = self.select_for_update().filter(id=1)
+        locked = self.select_for_update(no_key=True).filter(id=1)
         head = locked.first()
         if head is None:
             self.bulk_create([AuditHead(id=1)], ignore_conflicts=True)

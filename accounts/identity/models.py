@@ -42,7 +42,7 @@ class OrganisationQuerySet(models.QuerySet["Organisation"]):
         """The organisation's row, locked until the transaction ends: changes of its people wait for each
         other.
         """
-        return self.select_for_update().get(id=organisation_id)
+        return self.select_for_update(no_key=True).get(id=organisation_id)
 
 
 class Organisation(models.Model):

@@ -109,7 +109,7 @@ def claim_endpoints(*, lane: Lane, now: datetime, in_flight: InFlight, room: int
     with transaction.atomic():
         # Looked at again under the row's lock: another worker may have been faster since.
         free = Endpoint.objects.deliverable().filter(_unleased(lane, now), id__in=[one.id for one in chosen])
-        won = list(free.select_for_update(skip_locked=True, of=("self",)))
+        won = list(free.select_for_update(no_key=True, skip_locked=True, of=("self",)))
         lease = now + TIMING[lane].lease
         Endpoint.objects.filter(id__in=[endpoint.id for endpoint in won]).update(
             **{_lease_column(lane): lease}

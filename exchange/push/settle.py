@@ -56,7 +56,10 @@ def settle(tried: Sequence[Tried], *, lane: Lane, now: datetime, draw: Callable[
     with transaction.atomic():
         # (1) The rows in one order, so that the two lanes cannot wait for each other in a circle.
         ids = [one.endpoint.id for one in tried]
-        rows = {row.id: row for row in Endpoint.objects.select_for_update().filter(id__in=ids).order_by("id")}
+        rows = {
+            row.id: row
+            for row in Endpoint.objects.select_for_update(no_key=True).filter(id__in=ids).order_by("id")
+        }
         Attempt.objects.bulk_create([attempt_of(one) for one in tried])
         # (2) Cursors before leases: an endpoint must not be free while what it was told is not yet written.
         _move_cursors([one for one in tried if one.delivered], now=now)

@@ -65,7 +65,7 @@ def register_endpoint(*, url: str, description: str, actor: Actor, now: datetime
     sealed = secrets.sealed_secret(secret, endpoint_id=endpoint_id)
     with transaction.atomic():
         # (1) The organisation's row serialises this with subscribing, which must find the endpoint.
-        organisation = Organisation.objects.select_for_update().get(id=actor.organisation())
+        organisation = Organisation.objects.select_for_update(no_key=True).get(id=actor.organisation())
         if Endpoint.objects.of(actor).exclude(state=EndpointState.CLOSED).count() >= MAX_ENDPOINTS:
             raise Conflict(
                 f"An organisation has at most {MAX_ENDPOINTS} endpoints.",
@@ -126,7 +126,7 @@ def rotate_secret(endpoint_id: uuid.UUID, *, actor: Actor, now: datetime) -> Reg
     actor.require(Permission.ENDPOINT_MANAGE)
     fresh = secrets.fresh_secret()
     with transaction.atomic():
-        endpoint = Endpoint.objects.select_for_update().seen(endpoint_id, actor)
+        endpoint = Endpoint.objects.select_for_update(no_key=True).seen(endpoint_id, actor)
         if endpoint.state == EndpointState.CLOSED:
             raise Conflict("This endpoint is closed.", code="endpoint.closed")
         previous = secrets.current_secret(endpoint)

@@ -35,7 +35,7 @@ def set_policy(subscription_id: UUID, *, policy: object, actor: Actor, now: date
     with transaction.atomic():
         subscription = (
             Subscription.objects.of(actor)
-            .select_for_update(of=("self",))
+            .select_for_update(no_key=True, of=("self",))
             .filter(id=subscription_id, ended_at__isnull=True)
             .first()
         )

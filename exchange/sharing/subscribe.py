@@ -29,7 +29,7 @@ def subscribe(hash_list_id: str, *, actor: Actor, now: datetime) -> Subscription
     with transaction.atomic():
         # (1) The organisation's row serialises this with registering an endpoint, which must find the
         # subscription.
-        organisation = Organisation.objects.select_for_update().get(id=actor.organisation())
+        organisation = Organisation.objects.select_for_update(no_key=True).get(id=actor.organisation())
         current = Subscription.objects.filter(
             organisation=organisation, hash_list=hash_list, ended_at__isnull=True
         ).first()
@@ -68,7 +68,7 @@ def unsubscribe(subscription_id: UUID, *, actor: Actor, now: datetime) -> Subscr
     """
     actor.require(Permission.SUBSCRIPTION_MANAGE)
     with transaction.atomic():
-        organisation = Organisation.objects.select_for_update().get(id=actor.organisation())
+        organisation = Organisation.objects.select_for_update(no_key=True).get(id=actor.organisation())
         subscription = Subscription.objects.filter(
             id=subscription_id, organisation=organisation, ended_at__isnull=True
         ).first()

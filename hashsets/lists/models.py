@@ -71,8 +71,13 @@ class HashListQuerySet(models.QuerySet["HashList"]):
         return found
 
     def lock(self, list_id: str) -> HashList:
-        """The list's row, locked until the transaction ends (first in the lock order)."""
-        return self.select_for_update().get(id=list_id)
+        """The list's row, locked until the transaction ends (first in the lock order).
+
+        `no_key` here and wherever a row is locked: PostgreSQL checks foreign keys at commit by sharing the
+        key of the row referred to. A full lock would make everybody who refers to the list wait for it
+        while holding the audit head, which its holder wants next: a deadlock.
+        """
+        return self.select_for_update(no_key=True).get(id=list_id)
 
 
 class HashList(models.Model):
