@@ -18,6 +18,7 @@ from accounts.audit.heads import export_head
 from exchange.calls import forget
 from exchange.push.deliver import deliver_due
 from exchange.wakeups import wake
+from hashsets.blobs import scratch
 from hashsets.intake import expire, uploads, validate
 from hashsets.releases import build, publish
 from hashsets.trust import export, resign
@@ -73,6 +74,7 @@ STATIONS: tuple[Station, ...] = (
         uploads.unfinished_due,
         lambda key, _: uploads.forget_upload_in_parts(key),
     ),
+    Station("clear-leftovers", "data", scratch.leftovers_due, lambda path, now: scratch.clear_leftover(path)),
     Station("audit-heads", "data", lambda now, limit: ["head"], lambda _, now: export_head(now=now)),
     Station("push", "push", lambda now, limit: ["routine"], lambda lane, now: deliver_due(lane=lane)),
     Station(
