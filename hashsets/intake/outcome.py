@@ -30,8 +30,8 @@ from hashsets.intake.stage import Staged
 
 PROBLEMS: Final = "problems"
 VALIDATION = system_actor("validation")
-# Bytes that were no text after all may be content; they are not kept for the usual 30 days.
-_NOT_TEXT: Final = frozenset({"csv.nul", "csv.encoding"})
+# Bytes that were no list after all may be content; they are not kept for the usual 30 days.
+_NO_LIST: Final = frozenset({"csv.nul", "csv.encoding", "gzip.damaged", "gzip.nested", "parquet.damaged"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def settle_refused(
     }
     facts = {"code": refusal.code, "problems": log.total}
     _settle(submission, lease, SubmissionState.REFUSED, outcome, files, Action.SUBMISSION_REFUSED, facts)
-    if refusal.code in _NOT_TEXT:
+    if refusal.code in _NO_LIST:
         forget_upload(submission.id, now=lease.now())
     return True
 

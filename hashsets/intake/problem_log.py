@@ -35,6 +35,18 @@ _OWN: Final = (
         "Remove them; they usually come from a damaged export.",
     ),
     Reason(
+        "row.json",
+        "",
+        "This is not a JSON object whose values are texts, whole numbers or null.",
+        'Write one object per row, such as {"sha256": "…"}, each field once.',
+    ),
+    Reason(
+        "row.fields",
+        "",
+        "This row does not have the fields that the first row has.",
+        "Give every row the same fields; write null where there is nothing. Only hashes may be left out.",
+    ),
+    Reason(
         "hash_type.unknown",
         "type",
         "There is no hash type of this name.",

@@ -1,7 +1,7 @@
 """Tells media, documents, programs and archives from text by their first bytes. Pure.
 
 The exchange holds hashes and never content: whatever looks like content is refused while it arrives, before
-any of it is kept. Every text format passes here and is judged by its reader.
+any of it is kept. Every format that a reader knows passes here and is judged by that reader.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ import re
 from typing import Final, NoReturn
 
 from accounts.errors import Unsupported
+from hashsets.intake.readers import gzip
+from hashsets.intake.readers.parquet import MAGIC as PARQUET
+from hashsets.intake.readers.utf16 import MARKS
 
 SNIFFED: Final = 4096  # bytes of the beginning that are looked at
 
@@ -47,7 +50,6 @@ _MAGIC: Final[tuple[tuple[int, bytes, str], ...]] = (
     (0, b"PK\x03\x04", "a ZIP archive or an Office document"),
     (0, b"PK\x05\x06", "a ZIP archive"),
     (0, b"PK\x07\x08", "a ZIP archive"),
-    (0, b"\x1f\x8b", "a gzip archive"),
     (0, b"\x1f\x9d", "a compress archive"),
     (0, b"BZh", "a bzip2 archive"),
     (0, b"\xfd7zXZ\x00", "an xz archive"),
@@ -66,7 +68,6 @@ _MAGIC: Final[tuple[tuple[int, bytes, str], ...]] = (
     (0, b"\x00asm", "a program"),
     (0, b"#!/", "a program"),
     (0, b"SQLite format 3\x00", "a database"),
-    (0, b"PAR1", "a Parquet file"),
     (0, b"ARROW1", "an Arrow file"),
 )
 _BITMAP: Final = re.compile(rb"BM.{4}\x00{4}", re.DOTALL)
@@ -74,7 +75,6 @@ _MARKUP: Final = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml|!doctype|!--|html|svg|[a-z]+[ >:])", re.IGNORECASE
 )
 _MEDIA_TYPES: Final = re.compile(r"\s*(?:image|video|audio|font|model|message)/", re.IGNORECASE)
-_UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
 def require_no_media(media_type: str | None) -> None:
@@ -83,23 +83,41 @@ def require_no_media(media_type: str | None) -> None:
         _refuse_media("media")
 
 
-def require_text(chunk: bytes, head: bytes) -> None:
-    """Refuse what cannot be text: `head` is the beginning of the upload so far, `chunk` the piece at hand.
+def require_list(chunk: bytes, head: bytes, *, beginning: bool = True) -> None:
+    """Refuse what cannot be a list: `head` is the beginning of the upload so far, `chunk` the piece at hand,
+    which may be part of the `beginning`.
 
+    Text passes, and so do Parquet and gzip whose content begins like a list; their readers judge the rest.
     Errors: Unsupported `upload.media`, `upload.binary`.
     """
+    if head.startswith(gzip.MAGIC):
+        if beginning:
+            _require_list_within(head)
+        return
     what = what_is(head)
     if what is not None:
         _refuse_media(what)
+    if head.startswith((PARQUET, *MARKS)):
+        return
     # No text that is read here has a zero byte, and hardly any other format does without.
     if b"\x00" in chunk:
         raise Unsupported(
-            "The upload is UTF-16 text; it must be UTF-8."
-            if head.startswith(_UTF16)
-            else "The upload is not text: it holds zero bytes.",
+            "The upload is not text: it holds zero bytes.",
             code="upload.binary",
             advice="Export the list as CSV in UTF-8 and send that.",
         )
+
+
+def _require_list_within(head: bytes) -> None:
+    """Errors: Unsupported `upload.media`, `upload.binary`."""
+    inner = gzip.beginning(head, SNIFFED)
+    if inner is None or inner.startswith(gzip.MAGIC):
+        raise Unsupported(
+            "The upload is a gzip archive that is damaged, or holds another archive.",
+            code="upload.binary",
+            advice="Compress the list itself, once, or send it without compression.",
+        )
+    require_list(inner, inner)
 
 
 def what_is(head: bytes) -> str | None:

@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 
 from accounts.errors import Corrupt, Invalid, TooLarge
 from hashsets.intake.readers.batches import Batch, Fault, Layout, Limits, TextColumn
-from hashsets.intake.readers.header import read_header
+from hashsets.intake.readers.header import Bare, read_header
 from hashsets.intake.readers.lines import Lines
 
 BLOCK: Final = 8 << 20
+LINES: Final = 1 << 18  # surveyed at once; the survey takes some fifty bytes a line, blank ones included
 _UTF16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -36,8 +37,11 @@ class CsvReader:
 
     layout: Layout
 
-    def __init__(self, file: BinaryIO, *, limits: Limits | None = None, block: int = BLOCK) -> None:
+    def __init__(
+        self, file: BinaryIO, *, bare: Bare | None = None, limits: Limits | None = None, block: int = BLOCK
+    ) -> None:
         self._file = file
+        self._bare = bare  # given: a file that begins with a hash has one hash a line and no header
         self._limits = limits or Limits()
         self._block = block
         self._bytes_read = 0
@@ -52,7 +56,8 @@ class CsvReader:
         block = self._first or self._next_block()
         self._first = b""
         while block:
-            yield self._batch(block)
+            for part in _parts(block):
+                yield self._batch(part)
             block = self._next_block()
 
     def _read_header(self) -> bytes:
@@ -69,7 +74,12 @@ class CsvReader:
                 line, _, block = block.partition(b"\n")
                 if len(line) > self._limits.line_bytes:
                     raise self._line_too_long(self._line)
-                self.layout, self._delimiter = read_header(line.decode().rstrip("\r"), number=self._line)
+                text = line.decode().rstrip("\r")
+                bare = self._bare.layout(text, number=self._line) if self._bare else None
+                if bare is not None:
+                    self.layout, self._delimiter = bare, ","
+                    return line + b"\n" + block
+                self.layout, self._delimiter = read_header(text, number=self._line)
                 self._line += 1
                 return block
             block = self._next_block()
@@ -196,3 +206,15 @@ class CsvReader:
             # Would shift every line number after it, and give a hash its neighbour's classification.
             raise Corrupt("The parser and the survey of lines disagree.", code="csv.misread")
         return {name: table.column(name).combine_chunks() for name in names}
+
+
+def _parts(block: bytes) -> Iterator[bytes]:
+    """The block, in pieces of whole lines where its lines are very short."""
+    if block.count(b"\n") <= LINES:
+        yield block
+        return
+    start = 0
+    while start < len(block):
+        stop = block.find(b"\n", min(start + LINES, len(block)) - 1) + 1
+        yield block[start:stop]
+        start = stop

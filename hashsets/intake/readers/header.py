@@ -1,4 +1,4 @@
-"""The header line of a CSV upload: which columns there are, in which form, and what separates them. Pure.
+"""What an upload calls its columns: which there are, in which form, and what separates them in a CSV. Pure.
 
 A value of the file is never repeated in a message: a file without a header has hashes in its first line.
 """
@@ -8,11 +8,12 @@ from __future__ import annotations
 import csv
 import difflib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from accounts.errors import Invalid
-from hashsets.core.hashtypes import HASH_TYPES
+from hashsets.core.hashtypes import HASH_TYPES, hash_type
 from hashsets.intake.readers.batches import FACTS, Form, Layout
 
 DELIMITERS: Final = (",", ";", "\t")
@@ -23,6 +24,7 @@ _MAY_BE_REPEATED: Final = re.compile(r"[A-Za-z][A-Za-z0-9 _-]{0,39}")
 _LOOKS_LIKE_A_HASH: Final = re.compile(
     r"[0-9A-Fa-f]{16,}|[0-9A-Za-z+/=]{22,}|[0-9]{1,3}(?: *, *[0-9]{1,3}){8,}"
 )
+_ONE_HASH: Final = re.compile(r"[0-9A-Fa-f]{16,}|[0-9A-Za-z+/=]{22,}")
 _ADVICE: Final = (
     "Name the columns in the first line: hash types such as sha256, or 'type' and 'hash'; then, where you "
     f"have them, {', '.join(FACTS)}."
@@ -36,7 +38,7 @@ def read_header(line: str, *, number: int) -> tuple[Layout, str]:
     `csv.no_hash_column`, `csv.header_quotes`, `csv.too_many_columns`.
     """
     delimiter, cells = _split(line, number)
-    names = [cell.strip().lower() for cell in cells]
+    names = normalised(cells)
     if not set(names) & set(_KNOWN) and any(_LOOKS_LIKE_A_HASH.search(cell) for cell in cells):
         raise Invalid(
             f"Line {number} should name the columns, but it looks like a row of hashes.",
@@ -44,13 +46,72 @@ def read_header(line: str, *, number: int) -> tuple[Layout, str]:
             advice=_ADVICE,
             line=number,
         )
+    return layout_of(cells, number=number), delimiter
+
+
+def layout_of(cells: Sequence[str], *, number: int) -> Layout:
+    """The layout that column names state; `number` is the line (or the row) that names them.
+
+    Errors: Invalid `csv.column_unknown`, `csv.column_twice`, `csv.mixed_forms`, `csv.no_hash_column`,
+    `csv.too_many_columns`.
+    """
+    names = normalised(cells)
     if len(names) > MAX_COLUMNS:
         raise Invalid(
             f"The file has more than {MAX_COLUMNS} columns.", code="csv.too_many_columns", advice=_ADVICE
         )
     _check_known(names, cells, number)
     _check_once(names, number)
-    return Layout(_form(names, number), tuple(names)), delimiter
+    return Layout(_form(names, number), tuple(names))
+
+
+def normalised(cells: Sequence[str]) -> list[str]:
+    """Names as they are compared: in any case, white space around them ignored."""
+    return [cell.strip().lower() for cell in cells]
+
+
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """What the hashes of a file without column names may be: the list's types, or the one that was stated."""
+
+    hash_types: tuple[str, ...]
+    stated: str = ""
+
+    def layout(self, line: str, *, number: int) -> Layout | None:
+        """The layout of a file whose first line `line` is one hash and nothing else; None when it is not.
+
+        Errors: Invalid `lines.type_ambiguous`, `lines.type_unknown`.
+        """
+        cell = line.strip()
+        if cell.lower() in _KNOWN or not _ONE_HASH.fullmatch(cell):
+            return None
+        if self.stated:
+            return Layout(Form.WIDE, (self.stated,))
+        fitting = [slug for slug in self.hash_types if _reads(slug, cell)]
+        if len(fitting) == 1:
+            return Layout(Form.WIDE, (fitting[0],))
+        if not fitting:
+            raise Invalid(
+                f"Line {number} looks like a hash, but of no type that this list takes.",
+                code="lines.type_unknown",
+                advice=f"The list takes {', '.join(self.hash_types)}. {_ADVICE}",
+                line=number,
+            )
+        raise Invalid(
+            f"Line {number} can be {' or '.join(fitting)}, and nothing says which.",
+            code="lines.type_ambiguous",
+            field="type",
+            advice=f"State the type, or put a line before it that says '{fitting[0]}' or '{fitting[1]}'.",
+            line=number,
+        )
+
+
+def _reads(slug: str, cell: str) -> bool:
+    try:
+        hash_type(slug).parse(cell)
+    except Invalid:
+        return False
+    return True
 
 
 def _split(line: str, number: int) -> tuple[str, list[str]]:
@@ -74,7 +135,7 @@ def _split(line: str, number: int) -> tuple[str, list[str]]:
     return best[2], best[3]
 
 
-def _check_known(names: list[str], cells: list[str], number: int) -> None:
+def _check_known(names: list[str], cells: Sequence[str], number: int) -> None:
     for position, (name, cell) in enumerate(zip(names, cells, strict=True), start=1):
         if name in _KNOWN:
             continue

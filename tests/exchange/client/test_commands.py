@@ -227,8 +227,8 @@ def test_what_the_exchange_refuses_keeps_its_code_and_advice(
     }
 
 
-@pytest.mark.parametrize("start", [b"PAR1", b"\x1f\x8b\x08", b"PK\x03\x04"])
-def test_what_is_no_csv_is_not_uploaded(
+@pytest.mark.parametrize("start", [b"PK\x03\x04", b"%PDF", b"\xff\xd8\xff"])
+def test_what_is_no_list_is_not_uploaded(
     hashx: Hashx, exchange: ExchangeServer, tmp_path: Path, start: bytes
 ) -> None:
     (tmp_path / "file").write_bytes(start + b"rest")

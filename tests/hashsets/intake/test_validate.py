@@ -283,7 +283,7 @@ def test_lines_that_are_no_rows_are_counted_and_reported(harbor: cast.Crew, hash
     [
         ("sha256\n", "add", "csv.no_rows"),
         ("\n\n", "add", "csv.empty"),
-        (f"{sha256(1)}\n", "add", "csv.no_header"),
+        (f"{sha256(1)},A1\n", "add", "csv.no_header"),
         ("sha256\nnonsense\n", "add", "submission.nothing_usable"),
         (f"sha256\n{sha256(1)}\n", "update", "submission.nothing_usable"),
         (f"sha256\n{sha256(1)}\n", "remove", "submission.no_change"),
