@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from hashsets.intake.models import StagedFile, Submission
+from hashsets.intake.models import BenignSet, QuarantineDecision, StagedFile, Submission, Upload, UploadPart
 from hashsets.lists.models import Classification, HashList, ListAudience, ListSigningKey
-from hashsets.releases.models import Approval, Draft, DraftSignature, Release, TargetFile
+from hashsets.releases.models import Agreement, Approval, Draft, DraftSignature, Release, TargetFile
 from hashsets.trust.models import AwaitedFile, PrivateKey, Repository, SignedFile
 
 __all__ = [
+    "Agreement",
     "Approval",
     "AwaitedFile",
+    "BenignSet",
     "Classification",
     "Draft",
     "DraftSignature",
@@ -17,10 +19,13 @@ __all__ = [
     "ListAudience",
     "ListSigningKey",
     "PrivateKey",
+    "QuarantineDecision",
     "Release",
     "Repository",
     "SignedFile",
     "StagedFile",
     "Submission",
     "TargetFile",
+    "Upload",
+    "UploadPart",
 ]

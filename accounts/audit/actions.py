@@ -46,6 +46,7 @@ class Action(StrEnum):
     SUBMISSION_HELD = "submission.held"
     SUBMISSION_AGREED = "submission.agreed"
     SUBMISSION_QUARANTINE_DECIDED = "submission.quarantine_decided"
+    BENIGN_ADDED = "benign.added"
     SUBMISSION_APPROVED = "submission.approved"
     SUBMISSION_RETURNED = "submission.returned"
     SUBMISSION_WITHDRAWN = "submission.withdrawn"

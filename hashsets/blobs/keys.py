@@ -43,6 +43,16 @@ def staged(submission_id: uuid.UUID, slug: str, base_release: int, digest: str) 
     return f"staged/{submission_id}/{slug}-{base_release}-{digest[:16]}.{ending}"
 
 
+def upload_part(upload_id: uuid.UUID, start: int, sha256: str) -> str:
+    """A part of an upload that is not whole yet; by digest too, so that one sent again after a crash fits."""
+    return f"parts/{upload_id}/{start}-{sha256[:16]}"
+
+
+def benign(organisation_id: uuid.UUID, slug: str, sha256: str) -> str:
+    """Hashes that an organisation knows to be innocent, sorted; a longer set is another file."""
+    return f"benign/{organisation_id}/{slug}-{sha256[:16]}"
+
+
 def target(list_id: str, name: str, sha256: str) -> str:
     """A TUF target with its digest before the base name, as clients ask for it. `name` is `<list_id>/<base
     name>`.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64decode
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -20,7 +21,10 @@ from hashsets.core.columns import NO_QUALITY
 from hashsets.core.hashtypes import HashType
 from hashsets.core.reasons import reason_index
 
-__all__ = ["QuarantineLimits", "quarantine", "refuse"]
+__all__ = ["QUARANTINE_CODES", "QuarantineLimits", "quarantine", "refuse"]
+
+# Reasons that set a row aside until a person decides, rather than refuse it.
+QUARANTINE_CODES: Final = ("hash.unbalanced", "hash.repetitive", "hash.low_quality", "hash.benign")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,16 @@ class QuarantineLimits:
     popcount_high: int = 144
     quality_floor: int = 50
     distinct_words: int = 9
+
+    def without(self, accepted: Collection[str]) -> QuarantineLimits:
+        """These limits, less the rules whose rows a person has accepted; the others still hold for them."""
+        unbalanced = "hash.unbalanced" in accepted
+        return QuarantineLimits(
+            popcount_low=0 if unbalanced else self.popcount_low,
+            popcount_high=256 if unbalanced else self.popcount_high,
+            quality_floor=0 if "hash.low_quality" in accepted else self.quality_floor,
+            distinct_words=0 if "hash.repetitive" in accepted else self.distinct_words,
+        )
 
 
 # Files that everybody has: nothing, white space, empty documents, blank disk blocks, one-pixel images.

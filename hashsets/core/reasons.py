@@ -96,6 +96,12 @@ REASONS: Final[tuple[Reason, ...]] = (
         "This perceptual hash repeats the same pattern, as those of pages, frames and logos do.",
         "Look at the source: a page with a border would match many innocent ones.",
     ),
+    Reason(
+        "hash.benign",
+        "hash",
+        "This is the hash of innocent content that members or public collections know.",
+        "Look at the source: a logo, an icon or a part of an operating system does not belong on the list.",
+    ),
     # The other cells.
     Reason(
         "item.unreadable",

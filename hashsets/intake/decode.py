@@ -8,7 +8,7 @@ others of its line out.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -18,13 +18,15 @@ from numpy.typing import NDArray
 from accounts.errors import Invalid
 from hashsets.core import cells, guards, items
 from hashsets.core.arrays import ArrowArray, numbers_array, numbers_of
+from hashsets.core.benign import BenignCorpus
 from hashsets.core.columns import NO_QUALITY, Rows
 from hashsets.core.diff import Mode
 from hashsets.core.entries import Entries
 from hashsets.core.hashtypes import HASH_TYPES, HashType
-from hashsets.core.reasons import Problems
+from hashsets.core.reasons import Problems, reason_index
 from hashsets.intake.problem_log import ProblemLog
 from hashsets.intake.readers.batches import Batch, Form, Layout
+from hashsets.intake.readers.header import Bare
 
 _WHITE_SPACE: Final = " \t\r\n"
 _LONGEST_BLANK: Final = 8  # longer runs of blanks are taken for an unreadable hash
@@ -39,6 +41,13 @@ class Terms:
     mode: Mode
     hash_types: tuple[str, ...]
     classifications: Mapping[str, int]
+    stated_type: str = ""  # what the hashes are in a file that does not say
+    benign: BenignCorpus = field(default_factory=BenignCorpus)
+    accepted: frozenset[str] = frozenset()  # rules of the gate whose rows a person has let in
+
+    @property
+    def bare(self) -> Bare:
+        return Bare(self.hash_types, self.stated_type)
 
     def check(self, layout: Layout) -> None:
         """Refuse an upload whose columns cannot be meant for this list and mode.
@@ -108,6 +117,7 @@ class Decoder:
         self._terms = terms
         self._log = log
         self._removes = terms.mode is Mode.REMOVE
+        self._limits = guards.QuarantineLimits().without(terms.accepted)
         self._by_key = terms.mode in (Mode.ADD, Mode.REPLACE) or "item" in layout.given
 
     def hash_field(self, slug: str) -> str:
@@ -235,7 +245,7 @@ class Decoder:
         quality = facts.quality[found.where]
         if not self._removes:  # whatever slipped in must be able to leave
             refused = np.where(usable, guards.refuse(found.kind, found.raw), 0).astype(np.uint8)
-            doubtful = np.where(usable, guards.quarantine(found.kind, found.raw, quality), 0).astype(np.uint8)
+            doubtful = np.where(usable, self._doubt(found, quality), 0).astype(np.uint8)
             verdict = np.where(refused, refused, doubtful)
             if verdict.any():
                 self._log.add_all(Problems.each(batch.lines[found.where], verdict), hash_field=field)
@@ -252,6 +262,13 @@ class Decoder:
         )
         given = self._layout.given
         return Entries(found.kind, rows, batch.lines[where], frozenset(given))
+
+    def _doubt(self, found: Found, quality: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Why rows are set aside; being known as innocent says more than any rule of thumb."""
+        verdict = guards.quarantine(found.kind, found.raw, quality, self._limits)
+        if "hash.benign" not in self._terms.accepted:
+            verdict[self._terms.benign.hits(found.kind, found.raw)] = reason_index("hash.benign")
+        return verdict
 
 
 def _filled(column: ArrowArray) -> Mask:

@@ -10,6 +10,7 @@ from django.db import models
 
 from accounts.errors import NotFound
 from accounts.identity.acting import Actor
+from hashsets.core.guards import QUARANTINE_CODES
 from hashsets.lists.models import HashList
 
 
@@ -105,6 +106,9 @@ class Submission(models.Model):
     mode = models.CharField(max_length=8, choices=Mode.choices)
     urgent = models.BooleanField(default=False)
     note = models.CharField(max_length=1_000, blank=True, help_text="why, in the contributor's words")
+    hash_type = models.CharField(
+        max_length=16, blank=True, default="", help_text="stated for a file that does not name its hashes"
+    )
     state = models.CharField(max_length=12, choices=SubmissionState.choices, default=SubmissionState.RECEIVED)
 
     # The upload: stored and digested before it is acknowledged, deleted 30 days after the decision.
@@ -143,6 +147,10 @@ class Submission(models.Model):
     operations_digest = models.CharField(max_length=64, blank=True)
     refused_code = models.CharField(max_length=64, blank=True)
     refused_message = models.CharField(max_length=1_000, blank=True)
+    # Reasons why more people than usual have to say yes; worked out when somebody approves.
+    holds = models.JSONField(default=list, help_text="codes, empty when nothing is unusual")
+    further_approvals = models.PositiveSmallIntegerField(default=0)
+    exchange_must_agree = models.BooleanField(default=False)
     decided_at = models.DateTimeField(null=True)
     decided_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, related_name="+")
     decision_reason = models.CharField(max_length=1_000, blank=True)
@@ -171,8 +179,96 @@ class Submission(models.Model):
     def is_decided(self) -> bool:
         return not SUBMISSION_MOVES[self.state]
 
+    @property
+    def set_aside(self) -> dict[str, int]:
+        """Rows that wait for a person's word and are left out until then, by the code of the rule."""
+        counts: dict[str, int] = self.problem_counts
+        return {code: count for code, count in counts.items() if code in QUARANTINE_CODES}
+
     def is_leased(self, now: datetime) -> bool:
         return self.lease_until is not None and self.lease_until > now
+
+
+class QuarantineDecision(models.Model):
+    """What a second person said about the rows that one rule of the gate set aside. Kept for ever."""
+
+    submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="quarantine_decisions")
+    organisation = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
+    code = models.CharField(max_length=64)
+    accepted = models.BooleanField()
+    rows = models.PositiveBigIntegerField(help_text="set aside under this code when it was decided")
+    decided_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
+    submitter = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
+    decided_at = models.DateTimeField()
+    reason = models.CharField(max_length=1_000)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["submission", "code"], name="quarantine_decided_once"),
+            models.CheckConstraint(
+                condition=~models.Q(decided_by=models.F("submitter")), name="quarantine_by_someone_else"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code}: {'accepted' if self.accepted else 'refused'}"
+
+
+class Upload(models.Model):
+    """A file that comes in parts. The submission that is made of it has the same id."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organisation = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
+    hash_list = models.ForeignKey(HashList, on_delete=models.PROTECT, related_name="+")
+    person = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
+    length = models.PositiveBigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    received = models.PositiveBigIntegerField(default=0, help_text="bytes stored so far: the next offset")
+    created_at = models.DateTimeField()
+    submitted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(
+                fields=["created_at"], condition=models.Q(submitted_at__isnull=True), name="upload_unfinished"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.received} of {self.length} bytes"
+
+
+class UploadPart(models.Model):
+    """Consecutive bytes of an upload, stored."""
+
+    upload = models.ForeignKey(Upload, on_delete=models.CASCADE, related_name="parts")
+    start = models.PositiveBigIntegerField()
+    length = models.PositiveIntegerField()
+    blob_key = models.CharField(max_length=300)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["upload", "start"], name="upload_part_once")]
+
+    def __str__(self) -> str:
+        return f"{self.length} bytes from {self.start}"
+
+
+class BenignSet(models.Model):
+    """Hashes of one type that an organisation knows to be innocent: a sorted blob, replaced when it grows."""
+
+    organisation = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
+    hash_type = models.CharField(max_length=16)
+    blob_key = models.CharField(max_length=300)
+    hashes = models.PositiveIntegerField()
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organisation", "hash_type"], name="benign_set_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.hashes} {self.hash_type}"
 
 
 class StagedFile(models.Model):

@@ -1,9 +1,9 @@
 """Takes an upload in: stored and digested before it is acknowledged, and refused at once when it is media.
 
-(1) Ask whether the actor may. (2) Copy the stream to a temporary file, digesting it, refusing what is not
-text or too long. (3) Store the file. (4) One transaction: the submission and its audit event. Only then is it
-acknowledged, and from then on it cannot be lost. A crash before (4) leaves at most a stored file that no row
-names.
+(1) Ask whether the actor may. (2) Copy the stream to a temporary file, digesting it, refusing what cannot be
+a list or is too long. (3) Store the file. (4) One transaction: the submission and its audit event. Only then
+is it acknowledged, and from then on it cannot be lost. A crash before (4) leaves at most a stored file that
+no row names.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Final
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import transaction
@@ -30,7 +31,7 @@ from accounts.wording import paragraphs
 from hashsets.blobs import keys
 from hashsets.blobs.current import blob_store
 from hashsets.intake.models import Mode, Submission
-from hashsets.intake.sniff import SNIFFED, require_no_media, require_text
+from hashsets.intake.sniff import SNIFFED, require_list, require_no_media
 from hashsets.lists.models import HashList
 
 DEFAULT_LIMIT: Final = 8 << 30
@@ -54,34 +55,49 @@ def receive_submission(
     actor: Actor,
     now: datetime,
     media_type: str | None = None,
+    hash_type: str = "",
+    submission_id: UUID | None = None,
+    sha256: str = "",
 ) -> Submission:
     """Store the upload `stream` (read to its end) as a proposed change to `hash_list`.
 
     `media_type` is what the sender calls it; media is refused on that word alone. File names are not taken at
-    all: they can name victims.
+    all: they can name victims. `hash_type` says what the hashes are in a file that does not say it.
+    `submission_id` and `sha256` are stated for a file that came in parts (`uploads`).
 
     Errors: NotAllowed `permission.missing`, `list.other_publisher`, `submission.needs_person`,
     `organisation.not_active`; NotFound `list.not_found`; Conflict `list.closed`; Invalid `submission.mode`,
-    `text.…`,
-    `upload.empty`; TooLarge `upload.too_large`; Unsupported `upload.media`,
-    `upload.binary`.
+    `submission.type`, `text.…`, `upload.empty`, `upload.checksum`; TooLarge
+    `upload.too_large`; Unsupported `upload.media`, `upload.binary`.
     """
     actor.require(Permission.SUBMISSION_CREATE)  # (1)
     hash_list.require_publisher(actor)
     hash_list.require_active()
     if mode not in Mode.values:
         raise Invalid(f"The mode is one of {', '.join(Mode.values)}.", code="submission.mode", field="mode")
+    if hash_type and hash_type not in hash_list.hash_types:
+        raise Invalid(
+            f"The type is one of the list's: {', '.join(hash_list.hash_types)}.",
+            code="submission.type",
+            field="type",
+        )
     note = paragraphs(note, field="note", limit=1_000, required=False)
     if actor.person_id is None:
         raise NotAllowed("A submission needs a person who answers for it.", code="submission.needs_person")
     require_no_media(media_type)
     with _spooled(stream) as upload:  # (2)
+        if sha256 and sha256 != upload.sha256:
+            raise Invalid(
+                "The SHA-256 is not the one of the bytes that came.", code="upload.checksum", field="sha256"
+            )
         submission = Submission(
+            id=submission_id or uuid4(),
             organisation_id=hash_list.organisation_id,
             hash_list=hash_list,
             mode=mode,
             urgent=urgent,
             note=note,
+            hash_type=hash_type,
             upload_sha256=upload.sha256,
             upload_length=upload.length,
             received_at=now,
@@ -102,8 +118,9 @@ def _spooled(stream: BinaryIO) -> Iterator[_Upload]:
     head = b""
     with tempfile.NamedTemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR, prefix="received-") as file:
         while chunk := stream.read(_CHUNK):
-            head = (head + chunk)[:SNIFFED] if len(head) < SNIFFED else head
-            require_text(chunk, head)
+            beginning = len(head) < SNIFFED
+            head = (head + chunk)[:SNIFFED] if beginning else head
+            require_list(chunk, head, beginning=beginning)
             length += len(chunk)
             if length > limit:
                 raise TooLarge(

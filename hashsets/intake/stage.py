@@ -22,12 +22,13 @@ from hashsets.core.columns import Rows
 from hashsets.core.diff import DiffCounts, Mode, compare, entries_of_items
 from hashsets.core.digest import operations_digest
 from hashsets.core.entries import Entries
+from hashsets.core.guards import QUARANTINE_CODES
 from hashsets.core.hashtypes import hash_type
 from hashsets.core.runs import Runs
 from hashsets.core.segment_writer import Written, write_delta
 from hashsets.intake.decode import DecodedBatch, Decoder, Terms
 from hashsets.intake.problem_log import ProblemLog
-from hashsets.intake.readers.csv import CsvReader
+from hashsets.intake.readers.opening import open_reader
 from hashsets.intake.sampling import SampledOperation, Sampler
 from hashsets.lists.current import ListState
 
@@ -51,10 +52,10 @@ class Staged:
         return sum(counts.operations for counts in self.per_type.values())
 
     def check(self) -> None:
-        """Refuse what would change nothing. Errors: Invalid `submission.nothing_usable`,
-        `submission.no_change`.
+        """Refuse what would change nothing, unless rows wait for a person's word. Errors: Invalid
+        `submission.nothing_usable`, `submission.no_change`.
         """
-        if self.operations:
+        if self.operations or any(code in self.log.counts for code in QUARANTINE_CODES):
             return
         if self.unchanged or not self.log.total:
             raise Invalid(
@@ -112,7 +113,7 @@ class Staging:
 
     def _read(self, file: BinaryIO, sha256: str) -> Callable[[str], str]:
         digesting = _Digesting(file)
-        reader = CsvReader(cast(BinaryIO, digesting))
+        reader = open_reader(cast(BinaryIO, digesting), self._terms.bare, scratch=self._folder)
         decoder = Decoder(reader.layout, self._terms, self.log)
         item_removals: list[DecodedBatch] = []
         for batch in reader.batches():
@@ -122,8 +123,10 @@ class Staging:
             if len(decoded.items):
                 item_removals.append(decoded)
             self._rows += batch.rows
-            self._bytes = batch.bytes_read
+            # What a gzip file unpacks to is no measure of how far its reading has come.
+            self._bytes = min(batch.bytes_read, digesting.length)
             self._beat()
+        digesting.drain()
         if digesting.hexdigest() != sha256:
             raise Corrupt("The stored upload is not the file that was received.", code="upload.damaged")
         if not self._rows:
@@ -197,11 +200,18 @@ class _Digesting(io.RawIOBase):
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._digest = hashlib.sha256()
+        self.length = 0  # bytes that have passed
 
     def read(self, size: int = -1) -> bytes:
         piece = self._file.read(size)
         self._digest.update(piece)
+        self.length += len(piece)
         return piece
+
+    def drain(self) -> None:
+        """Read what a reader had no need of, such as the padding of an archive."""
+        while self.read(1 << 20):
+            pass
 
     def hexdigest(self) -> str:
         return self._digest.hexdigest()

@@ -29,10 +29,12 @@ from accounts.errors import Conflict, Invalid
 from hashsets.blobs import keys
 from hashsets.blobs.current import blob_store
 from hashsets.core.diff import Mode
+from hashsets.intake.benign import benign_corpus
 from hashsets.intake.decode import Terms
 from hashsets.intake.lease import Lease, LeaseLost
 from hashsets.intake.models import Submission
 from hashsets.intake.outcome import settle_refused, settle_staged, store_files
+from hashsets.intake.quarantine import accepted_codes
 from hashsets.intake.stage import Staging
 from hashsets.lists.current import newest_state
 
@@ -40,7 +42,7 @@ from hashsets.lists.current import newest_state
 MAX_CLAIMS: Final = 12
 ABANDONED_AFTER: Final = 24 * 3600  # seconds; no validation takes nearly as long
 # Refusals with other codes come from stored segments and manifests: no reason to decide a submission.
-_THE_FILES_FAULT: Final = ("csv.", "submission.", "list.closed")
+_THE_FILES_FAULT: Final = ("csv.", "json.", "lines.", "parquet.", "gzip.", "submission.", "list.closed")
 
 
 def submissions_due(now: datetime, limit: int) -> list[UUID]:
@@ -75,6 +77,9 @@ def _decide(submission: Submission, lease: Lease, folder: Path) -> bool:
         mode=Mode(submission.mode),
         hash_types=tuple(hash_list.hash_types),
         classifications=dict(hash_list.classifications.values_list("label", "code")),
+        stated_type=submission.hash_type,
+        benign=benign_corpus(hash_list.hash_types),
+        accepted=accepted_codes(submission),
     )
     staging = Staging(terms, base, folder=folder, heartbeat=lease.heartbeat(submission.upload_length))
     staged = None

@@ -19,7 +19,8 @@ from accounts.identity.roles import Permission
 from hashsets.intake.models import Mode, Submission, SubmissionState
 from hashsets.lists.models import HashList, ListStatus
 from hashsets.releases.abandon import abandon_drafts_of
-from hashsets.releases.models import Approval
+from hashsets.releases.holds import Holds, holds_of
+from hashsets.releases.models import Agreement, Approval
 
 MAX_REASON = 1_000
 RETURNABLE = (SubmissionState.STAGED, SubmissionState.APPROVED, SubmissionState.DRAFTED)
@@ -30,12 +31,15 @@ def approve_submission(
 ) -> Submission:
     """Say yes to what the submission would do now; with enough approvals it is built.
 
+    What is far from the list's habit is held (`holds`): it takes one approver more, and the exchange's own
+    word for the worst of it.
+
     `operations_digest`, when given, is what the approver was shown: the change may have been staged again
     since.
 
     Errors: NotFound `submission.not_found`; NotAllowed `actor.person_needed`, `permission.missing`;
     Conflict `approval.own_submission`, `approval.not_staged`, `approval.changed`, `approval.base_moved`,
-    `approval.already`, `list.closed`.
+    `approval.already`, `approval.nothing`, `approval.also_agreed`, `list.closed`.
     """
     seen = Submission.objects.seen(submission_id, actor)
     person_id = _approver(actor)
@@ -49,9 +53,10 @@ def approve_submission(
         hash_list = HashList.objects.lock(seen.hash_list_id)
         submission = Submission.objects.get(id=submission_id)
         _check_approvable(submission, hash_list, operations_digest)
+        _check_has_not_agreed(submission, person_id)
+        _hold(submission, hash_list, now=now)
         _add_approval(submission, person_id, now=now)
-        given = Approval.objects.live().filter(submission=submission).count()
-        if given >= hash_list.approvals_required:
+        if is_decided(submission, hash_list):
             settle_approved(submission, decided_by_id=person_id, now=now)
         record(
             Action.SUBMISSION_APPROVED,
@@ -65,8 +70,9 @@ def approve_submission(
                 "upload_sha256": submission.upload_sha256,
                 "base_release": submission.base_release,
                 "operations_digest": submission.operations_digest,
-                "approvals": given,
-                "approvals_required": hash_list.approvals_required,
+                "approvals": Approval.objects.live().filter(submission=submission).count(),
+                "approvals_required": hash_list.approvals_required + submission.further_approvals,
+                "holds": submission.holds,
             },
         )
     submission.refresh_from_db()
@@ -131,6 +137,44 @@ def settle_approved(submission: Submission, *, decided_by_id: uuid.UUID | None, 
         raise _not_staged()
 
 
+def is_decided(submission: Submission, hash_list: HashList) -> bool:
+    """Whether everybody whose yes it needs has said it about what it would do now."""
+    given = Approval.objects.live().filter(submission=submission).count()
+    if given < hash_list.approvals_required + submission.further_approvals:
+        return False
+    return not submission.exchange_must_agree or is_agreed(submission)
+
+
+def is_agreed(submission: Submission) -> bool:
+    """Whether the exchange has agreed to what the submission would do now."""
+    agreements = Agreement.objects.filter(submission=submission)
+    return agreements.filter(operations_digest=submission.operations_digest).exists()
+
+
+def _hold(submission: Submission, hash_list: HashList, *, now: datetime) -> None:
+    """Work out anew what is unusual; a hold that was there with the first approval stays with the second."""
+    found = holds_of(submission, hash_list, now=now)
+    if Approval.objects.live().filter(submission=submission).exists():
+        found = Holds(tuple(sorted({*found.codes, *submission.holds})))
+    submission.holds = list(found.codes)
+    submission.further_approvals = found.further_approvals
+    submission.exchange_must_agree = found.exchange_must_agree
+    Submission.objects.filter(id=submission.id).update(
+        holds=submission.holds,
+        further_approvals=submission.further_approvals,
+        exchange_must_agree=submission.exchange_must_agree,
+    )
+
+
+def _check_has_not_agreed(submission: Submission, person_id: uuid.UUID) -> None:
+    """Whoever agreed for the exchange is not one of the publisher's approvers too."""
+    if Agreement.objects.filter(submission=submission, person_id=person_id).exists():
+        raise Conflict(
+            "You agreed to this for the exchange, so somebody else has to approve it.",
+            code="approval.also_agreed",
+        )
+
+
 def _approver(actor: Actor) -> uuid.UUID:
     """The person who decides. Errors: NotAllowed `actor.person_needed`, `permission.missing`."""
     person_id = actor.person()
@@ -143,6 +187,12 @@ def _check_approvable(submission: Submission, hash_list: HashList, seen_digest: 
         raise Conflict("This list is closed.", code="list.closed")
     if submission.state != SubmissionState.STAGED:
         raise _not_staged()
+    if not submission.adds + submission.updates + submission.removals:
+        raise Conflict(
+            "Nothing would change: all of its rows were set aside.",
+            code="approval.nothing",
+            advice="Decide about these rows first, or return the submission.",
+        )
     if seen_digest is not None and seen_digest != submission.operations_digest:
         raise Conflict(
             "The change is no longer the one that you were shown.",

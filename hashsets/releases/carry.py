@@ -14,7 +14,7 @@ from django.db import transaction
 
 from hashsets.intake.models import Mode, Submission, SubmissionState
 from hashsets.lists.models import HashList
-from hashsets.releases.approve import settle_approved
+from hashsets.releases.approve import is_decided, settle_approved
 from hashsets.releases.models import Approval
 
 
@@ -34,7 +34,7 @@ def carry_approvals(submission: Submission, *, now: datetime) -> Submission:
                 _carry_or_void(approval, current, now)
         live = Approval.objects.live().filter(submission=current).order_by("-approved_at")
         newest = live.first()
-        if newest is not None and live.count() >= hash_list.approvals_required:
+        if newest is not None and is_decided(current, hash_list):
             settle_approved(current, decided_by_id=newest.approver_id, now=newest.approved_at)
     current.refresh_from_db()
     return current

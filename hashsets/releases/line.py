@@ -27,7 +27,10 @@ def _line(hash_list: HashList) -> SubmissionQuerySet:
         .annotate(live_approvals=Count("approvals", filter=Q(approvals__void_at__isnull=True)))
         .filter(
             Q(state=SubmissionState.APPROVED)
-            | Q(state__in=RESTAGING, live_approvals__gte=F("hash_list__approvals_required"))
+            | Q(
+                state__in=RESTAGING,
+                live_approvals__gte=F("hash_list__approvals_required") + F("further_approvals"),
+            )
         )
         .order_by("-urgent", "received_at", "id")
     )

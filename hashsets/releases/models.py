@@ -59,6 +59,28 @@ class Approval(models.Model):
         )
 
 
+class Agreement(models.Model):
+    """The exchange's own yes to a submission that is far from its list's habit, by one of its admins."""
+
+    submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="agreements")
+    organisation = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
+    person = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
+    submitter = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
+    agreed_at = models.DateTimeField()
+    operations_digest = models.CharField(max_length=64)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["submission", "operations_digest"], name="agreement_once"),
+            models.CheckConstraint(
+                condition=~models.Q(person=models.F("submitter")), name="agreement_by_someone_else"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person_id} agreed to {self.submission_id}"
+
+
 class DraftState(models.TextChoices):
     BUILDING = "building", "being built"
     OPEN = "open", "waits for signatures"

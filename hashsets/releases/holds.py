@@ -1,0 +1,123 @@
+"""What makes a submission need more people than usual: mass removal, unusual additions, a lowered guard.
+
+A compromised account or a slip can empty a list or flood it; so what is far from the list's habit is held for
+one further approver, and the worst of it for the exchange as well. Numbers are looked at over 24 hours with
+everything that is on its way, so that ten small removals are as one large one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+from typing import Any, Final
+
+from django.db.models import QuerySet, Sum
+
+from hashsets.intake.models import Mode, Submission, SubmissionState
+from hashsets.intake.quarantine import accepted_codes
+from hashsets.lists.models import HashList
+from hashsets.releases.models import Release
+
+REMOVAL_WINDOW: Final = timedelta(hours=24)
+REMOVAL_SHARE: Final = 5  # per cent of the list's size 24 hours ago: one further approver
+REMOVAL_SHARE_FOR_EXCHANGE: Final = 20  # per cent: the exchange must agree as well
+FEW_REMOVALS: Final = 10  # never held for their share
+EMERGENCY_REMOVALS: Final = 100  # in 24 hours, urgently and by removals alone: not held
+HABIT_WINDOW: Final = timedelta(days=30)
+HABIT_FACTOR: Final = 10
+FIRST_RELEASE_WITH_HABIT: Final = 6
+
+MASS_REMOVAL: Final = "removal.mass"
+VAST_REMOVAL: Final = "removal.vast"
+EMPTIES: Final = "removal.empties_list"
+MANY_ADDITIONS: Final = "addition.unusual"
+NEW_TYPE: Final = "addition.new_type"
+GUARD_LOWERED: Final = "quarantine.accepted"
+_FOR_EXCHANGE: Final = frozenset({VAST_REMOVAL, GUARD_LOWERED})
+_ON_ITS_WAY: Final = (SubmissionState.APPROVED, SubmissionState.DRAFTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """Codes of what is unusual, sorted."""
+
+    codes: tuple[str, ...] = ()
+
+    @property
+    def further_approvals(self) -> int:
+        return 1 if self.codes else 0
+
+    @property
+    def exchange_must_agree(self) -> bool:
+        return bool(_FOR_EXCHANGE.intersection(self.codes))
+
+
+def holds_of(submission: Submission, hash_list: HashList, *, now: datetime) -> Holds:
+    """What is unusual about a staged submission now. For a decision the caller holds the list's lock."""
+    codes = {*_about_removals(submission, hash_list, now), *_about_additions(submission, hash_list, now)}
+    if accepted_codes(submission):
+        codes.add(GUARD_LOWERED)
+    return Holds(tuple(sorted(codes)))
+
+
+def _about_removals(submission: Submission, hash_list: HashList, now: datetime) -> set[str]:
+    if not submission.removals:
+        return set()
+    since = now - REMOVAL_WINDOW
+    recent = Release.objects.filter(hash_list=hash_list, published_at__gt=since)
+    coming = Submission.objects.filter(hash_list=hash_list, state__in=_ON_ITS_WAY).exclude(id=submission.id)
+    if _is_emergency(submission):
+        urgent = _sum(
+            recent.filter(submission__urgent=True, submission__mode=Mode.REMOVE), "removals"
+        ) + _sum(coming.filter(urgent=True, mode=Mode.REMOVE), "removals")
+        if urgent + submission.removals <= EMERGENCY_REMOVALS:
+            return set()
+    removed = _sum(recent, "removals") + _sum(coming, "removals") + submission.removals
+    size = _size_at(hash_list, since)
+    codes = set()
+    if removed > FEW_REMOVALS and 100 * removed > REMOVAL_SHARE * size:
+        codes.add(MASS_REMOVAL)
+    if removed > FEW_REMOVALS and 100 * removed > REMOVAL_SHARE_FOR_EXCHANGE * size:
+        codes.add(VAST_REMOVAL)
+    left = _newest_size(hash_list) + _sum(coming, "adds") - _sum(coming, "removals")
+    if left + submission.adds - submission.removals <= 0:
+        codes.add(EMPTIES)
+    return codes
+
+
+def _is_emergency(submission: Submission) -> bool:
+    return submission.urgent and submission.mode == Mode.REMOVE
+
+
+def _about_additions(submission: Submission, hash_list: HashList, now: datetime) -> set[str]:
+    if not submission.adds or not hash_list.latest_release:
+        return set()  # the first release is unusual in every respect
+    codes = set()
+    releases = Release.objects.filter(hash_list=hash_list)
+    for slug, counts in submission.per_type.items():
+        if counts["adds"] and not releases.filter(**{f"counts__{slug}__gt": 0}).exists():
+            codes.add(NEW_TYPE)
+    if hash_list.latest_release + 1 >= FIRST_RELEASE_WITH_HABIT:
+        habit = releases.filter(published_at__gt=now - HABIT_WINDOW, adds__gt=0)
+        adds = list(habit.values_list("adds", flat=True))
+        if adds and submission.adds > HABIT_FACTOR * median(adds):
+            codes.add(MANY_ADDITIONS)
+    return codes
+
+
+def _size_at(hash_list: HashList, when: datetime) -> int:
+    """Entries that the list had at `when`; of a list that is younger, those of its first release."""
+    releases = Release.objects.filter(hash_list=hash_list)
+    then = releases.filter(published_at__lte=when).order_by("-number").first()
+    then = then or releases.order_by("number").first()
+    return then.entries if then else 0
+
+
+def _newest_size(hash_list: HashList) -> int:
+    newest = Release.objects.filter(hash_list=hash_list, number=hash_list.latest_release).first()
+    return newest.entries if newest else 0
+
+
+def _sum(rows: QuerySet[Any], column: str) -> int:
+    return int(rows.aggregate(total=Sum(column))["total"] or 0)
