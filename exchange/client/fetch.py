@@ -113,6 +113,19 @@ class Session:
         with self._answer("POST", path, query=query, content=pieces, headers=headers) as answer:
             return json_of(answer)
 
+    def send_part(self, path: str, part: bytes, *, offset: int) -> Any:
+        """PATCH bytes of a file that begin at `offset` of it; may be tried again, for the exchange counts."""
+        headers = {
+            "Content-Type": "application/octet-stream",
+            "Content-Length": str(len(part)),
+            "Upload-Offset": str(offset),
+            "Upload-Checksum": f"sha256 {hashlib.sha256(part).hexdigest()}",
+        }
+        with self._answer(
+            "PATCH", path, content=lambda: iter((part,)), headers=headers, again=True
+        ) as answer:
+            return json_of(answer)
+
     def file_bytes(self, path: str, *, limit: int) -> bytes:
         """A small file, whole. Raises HttpStatus, NetworkDown, and WrongFile `file.too_long` beyond
         `limit`."""

@@ -11,6 +11,7 @@ from typing import Final
 from exchange.client import api
 from exchange.client.api import Problem, Submission
 from exchange.client.fetch import Session
+from exchange.client.parts import Asked, submit_in_parts
 from exchange.client.refusals import NetworkDown, UnsupportedFormat, Usage
 from exchange.client.watch import Watch
 
@@ -20,13 +21,19 @@ MODES: Final = ("add", "update", "remove", "replace")
 SHOWN_PROBLEMS: Final = 20
 FIRST_POLL: Final = 0.1
 LONGEST_POLL: Final = 2.0
+IN_PARTS_FROM: Final = 16 << 20  # bytes; larger files go on where they stopped
 _READING: Final = frozenset({"received", "validating"})
-# First bytes of what is sometimes exported instead; the exchange would refuse it too, after the upload.
-_NOT_CSV: Final = (
-    (b"PAR1", "Parquet"),
-    (b"\x1f\x8b", "gzip"),
+# First bytes of what is sometimes sent by mistake; the exchange would refuse it too, after the upload.
+_NO_LIST: Final = (
     (b"PK", "a spreadsheet or zip"),
     (b"%PDF", "PDF"),
+    (b"\xff\xd8\xff", "an image"),
+    (b"\x89PNG", "an image"),
+)
+_MEDIA_TYPES: Final = (
+    (b"PAR1", "application/vnd.apache.parquet"),
+    (b"\x1f\x8b", "application/gzip"),
+    (b"{", "application/jsonl"),
 )
 
 
@@ -46,28 +53,36 @@ def submit(
     mode: str,
     urgent: bool,
     note: str,
+    hash_type: str = "",
     wait: float,
     watch: Watch,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Submitted:
     """Upload `file`, then wait up to `wait` seconds until it has been validated (0: do not wait).
 
-    Usage `submission.mode`, UnsupportedFormat `format.not_csv`, and whatever the exchange refuses.
+    `hash_type` says what the hashes are in a file that has one a line and no header.
+
+    Usage `submission.mode`, UnsupportedFormat `format.no_list`, and whatever the exchange refuses.
     """
     if mode not in MODES:
         raise Usage(f"There is no mode '{mode}'.", code="submission.mode", field="mode")
-    _check_is_csv(file)
+    media_type = _media_type(file)
     watch.begin("Uploading", file.stat().st_size)
-    sent = api.submit_file(
-        session,
-        list_id,
-        file,
-        mode=mode,
-        urgent=urgent,
-        note=note,
-        media_type="text/csv",
-        advance=watch.advance,
-    )
+    asked = Asked(mode=mode, urgent=urgent, note=note, hash_type=hash_type)
+    if file.stat().st_size > IN_PARTS_FROM:
+        sent = submit_in_parts(session, list_id, file, asked, advance=watch.advance)
+    else:
+        sent = api.submit_file(
+            session,
+            list_id,
+            file,
+            mode=mode,
+            urgent=urgent,
+            note=note,
+            hash_type=hash_type,
+            media_type=media_type,
+            advance=watch.advance,
+        )
     read = _wait_until_read(session, sent, wait, watch, sleep) if wait > 0 else sent
     problems: list[Problem] = []
     if read.counts.get("problems"):
@@ -75,16 +90,18 @@ def submit(
     return Submitted(read, tuple(problems))
 
 
-def _check_is_csv(file: Path) -> None:
+def _media_type(file: Path) -> str:
+    """What the file looks like; the exchange looks for itself and refuses what is no list."""
     with file.open("rb") as stream:
         start = stream.read(8)
-    for magic, name in _NOT_CSV:
+    for magic, name in _NO_LIST:
         if start.startswith(magic):
             raise UnsupportedFormat(
-                f"This file is {name}, not CSV.",
-                code="format.not_csv",
-                advice="This version submits CSV only.",
+                f"This file is {name}, not a list of hashes.",
+                code="format.no_list",
+                advice="Send CSV, one hash a line, JSON Lines or Parquet; each may be compressed with gzip.",
             )
+    return next((said for magic, said in _MEDIA_TYPES if start.startswith(magic)), "text/csv")
 
 
 def _wait_until_read(

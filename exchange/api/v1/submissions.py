@@ -10,7 +10,7 @@ from django.http import HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import status
+from rest_framework import serializers, status
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,6 +18,7 @@ from rest_framework.response import Response
 from accounts.errors import Invalid, NotFound
 from accounts.identity.roles import Permission
 from exchange.api.v1.shapes import (
+    CountsOut,
     DraftOut,
     ProblemRowOut,
     ReasonIn,
@@ -30,14 +31,68 @@ from exchange.http.permissions import Door, need, person
 from exchange.wakeups import wake
 from hashsets.intake import problems
 from hashsets.intake.models import Mode, Submission
+from hashsets.intake.quarantine import decide_quarantine
 from hashsets.intake.receive import receive_submission
 from hashsets.intake.withdraw import withdraw_submission
 from hashsets.lists.models import HashList
-from hashsets.releases.approve import approve_submission, return_submission
+from hashsets.releases.agree import agree_to_submission, awaiting_agreement
+from hashsets.releases.approve import approve_submission, is_agreed, return_submission
 from hashsets.releases.models import LIVE_DRAFT_STATES, Draft
 from hashsets.releases.sign import add_signature, sign_with_hosted_key
 
+# What is sent is found out from its first bytes; these are for the description of the API.
+UPLOADS = (
+    "text/csv",
+    "text/plain",
+    "application/jsonl",
+    "application/json",
+    "application/vnd.apache.parquet",
+    "application/gzip",
+)
 YES_NO = {"true": True, "false": False}
+
+
+class SubmissionDetailOut(SubmissionOut):
+    """With what stands between it and its release."""
+
+    set_aside = serializers.DictField(
+        child=serializers.IntegerField(), help_text="rows left out until a person decides, by code"
+    )
+    quarantine = serializers.SerializerMethodField()
+    holds = serializers.ListField(child=serializers.CharField(), help_text="why more people have to say yes")
+    further_approvals = serializers.IntegerField()
+    exchange_must_agree = serializers.BooleanField()
+    exchange_agreed = serializers.SerializerMethodField()
+
+    def get_quarantine(self, row: Submission) -> list[dict[str, Any]]:
+        decided = row.quarantine_decisions.order_by("code")
+        return [dict(one) for one in decided.values("code", "accepted", "rows", "decided_at", "reason")]
+
+    def get_exchange_agreed(self, row: Submission) -> bool:
+        return is_agreed(row)
+
+
+class HeldOut(serializers.Serializer[Any]):
+    """What an exchange admin sees of a submission: numbers, never entries."""
+
+    id = serializers.UUIDField()
+    reference = serializers.CharField()
+    list_id = serializers.CharField(source="hash_list_id")
+    title = serializers.CharField(source="hash_list.title")
+    publisher = serializers.CharField(source="organisation.name")
+    mode = serializers.CharField()
+    urgent = serializers.BooleanField()
+    received_at = serializers.DateTimeField()
+    holds = serializers.ListField(child=serializers.CharField())
+    counts = CountsOut(source="*")
+
+
+class QuarantineIn(serializers.Serializer[Any]):
+    """`codes` empty: all rows that were set aside."""
+
+    accept = serializers.BooleanField()
+    codes = serializers.ListField(child=serializers.CharField(max_length=64), default=list, max_length=20)
+    reason = serializers.CharField(max_length=1_000)
 
 
 class RawUpload(BaseParser):
@@ -65,8 +120,9 @@ class ListSubmissions(Door):
             OpenApiParameter("mode", str, required=True, enum=Mode.values),
             OpenApiParameter("urgent", bool),
             OpenApiParameter("note", str),
+            OpenApiParameter("type", str, description="of the hashes in a file with one hash a line"),
         ],
-        request={"text/csv": OpenApiTypes.BINARY},
+        request=dict.fromkeys(UPLOADS, OpenApiTypes.BINARY),
         responses={202: SubmissionOut},
         summary="Upload a change to a list as the raw body",
     )
@@ -88,6 +144,7 @@ class ListSubmissions(Door):
             mode=mode,
             urgent=YES_NO[urgent],
             note=request.query_params.get("note", ""),
+            hash_type=request.query_params.get("type", ""),
             media_type=request.content_type,
             actor=self.actor,
             now=timezone.now(),
@@ -99,9 +156,9 @@ class ListSubmissions(Door):
 class OneSubmission(Door):
     needs: ClassVar = {"GET": need(Permission.LIST_VIEW)}
 
-    @extend_schema(responses=SubmissionOut, summary="One submission")
+    @extend_schema(responses=SubmissionDetailOut, summary="One submission")
     def get(self, request: Request, submission_id: uuid.UUID) -> Response:
-        return Response(SubmissionOut(Submission.objects.seen(submission_id, self.actor)).data)
+        return Response(SubmissionDetailOut(Submission.objects.seen(submission_id, self.actor)).data)
 
 
 class Problems(Door):
@@ -159,6 +216,41 @@ class Withdraw(Door):
     def post(self, request: Request, submission_id: uuid.UUID) -> Response:
         submission = withdraw_submission(submission_id, actor=self.actor, now=timezone.now())
         return Response(SubmissionOut(submission).data)
+
+
+class Quarantine(Door):
+    needs: ClassVar = {"POST": person(Permission.SUBMISSION_APPROVE)}
+
+    @extend_schema(
+        request=QuarantineIn,
+        responses=SubmissionDetailOut,
+        summary="Decide about rows that were set aside (a second person, in the browser)",
+    )
+    def post(self, request: Request, submission_id: uuid.UUID) -> Response:
+        asked = checked(QuarantineIn, request.data)
+        submission = decide_quarantine(submission_id, actor=self.actor, now=timezone.now(), **asked)
+        wake("validate")
+        return Response(SubmissionDetailOut(submission).data)
+
+
+class Agree(Door):
+    needs: ClassVar = {"POST": person(Permission.ORGANISATION_MANAGE)}
+
+    @extend_schema(request=None, responses=HeldOut, summary="Agree for the exchange to a held submission")
+    def post(self, request: Request, submission_id: uuid.UUID) -> Response:
+        submission = agree_to_submission(submission_id, actor=self.actor, now=timezone.now())
+        wake("build")
+        return Response(HeldOut(submission).data)
+
+
+class Held(Door):
+    needs: ClassVar = {"GET": need(Permission.ORGANISATION_MANAGE)}
+
+    @extend_schema(responses=HeldOut(many=True), summary="Submissions that wait for the exchange to agree")
+    def get(self, request: Request) -> Response:
+        rows = awaiting_agreement(self.actor)
+        page = page_of(rows, request, key="received_at", render=lambda row: HeldOut(row).data)
+        return Response({"items": page.items, "next": page.next})
 
 
 class Signatures(Door):

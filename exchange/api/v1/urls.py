@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from exchange.api.v1 import custody, drafts, keys, lists, releases, sharing, submissions, who
+from exchange.api.v1 import custody, drafts, keys, lists, releases, sharing, submissions, uploads, who
 
 urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
@@ -34,6 +34,13 @@ urlpatterns = [
         name="problems-csv",
     ),
     path("submissions/<uuid:submission_id>/approve", submissions.Approve.as_view()),
+    path("submissions/<uuid:submission_id>/quarantine", submissions.Quarantine.as_view()),
+    path("submissions/<uuid:submission_id>/agree", submissions.Agree.as_view()),
+    path("uploads", uploads.Uploads.as_view()),
+    path("uploads/<uuid:upload_id>", uploads.OneUpload.as_view()),
+    path("uploads/<uuid:upload_id>/submit", uploads.SubmitUpload.as_view()),
+    path("benign", uploads.Benign.as_view()),
+    path("held", submissions.Held.as_view()),
     path("submissions/<uuid:submission_id>/return", submissions.Return.as_view()),
     path("submissions/<uuid:submission_id>/withdraw", submissions.Withdraw.as_view()),
     path("submissions/<uuid:submission_id>/signatures", submissions.Signatures.as_view()),

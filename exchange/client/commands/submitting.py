@@ -26,10 +26,15 @@ class Mode(StrEnum):
 
 def submit(
     list_: Annotated[str, typer.Argument(metavar="LIST", help="The list's id.")],
-    file: Annotated[Path, typer.Argument(help="A CSV file.", exists=True, dir_okay=False, readable=True)],
+    file: Annotated[
+        Path, typer.Argument(help="A list of hashes.", exists=True, dir_okay=False, readable=True)
+    ],
     mode: Annotated[Mode, typer.Option(help="What the file does to the list.")] = Mode.ADD,
     urgent: Annotated[bool, typer.Option("--urgent", help="Goes before what is waiting.")] = False,
     note: Annotated[str, typer.Option(help="For whoever approves it.")] = "",
+    hash_type: Annotated[
+        str, typer.Option("--type", help="What the hashes are, in a file with one a line and no header.")
+    ] = "",
     wait: Annotated[float, typer.Option(help="Seconds to wait until it is read; 0: do not wait.")] = 3600.0,
     problems: Annotated[
         Path | None, typer.Option("--problems", help="Write all problems to this CSV file.")
@@ -41,7 +46,15 @@ def submit(
     run = Run.of(home, as_json)
     with run.session() as session:
         sent = submit_and_wait(
-            session, list_, file, mode=mode, urgent=urgent, note=note, wait=wait, watch=run.output.watch()
+            session,
+            list_,
+            file,
+            mode=mode,
+            urgent=urgent,
+            note=note,
+            hash_type=hash_type,
+            wait=wait,
+            watch=run.output.watch(),
         )
         if problems is not None and sent.problems:
             write_durably(problems, api.problems_csv(session, sent.submission.id))
