@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from accounts.errors import Invalid
 from exchange.client.fetch import Advance, Session
-from exchange.client.refusals import NetworkDown
+from exchange.client.refusals import NetworkDown, UnsupportedFormat
+from hashsets.core.policy import TrustPolicy
 
 __all__ = [
     "Endpoint",
@@ -18,6 +20,7 @@ __all__ = [
     "Member",
     "Problem",
     "Submission",
+    "Subscription",
     "all_lists",
     "one_endpoint",
     "one_list",
@@ -25,9 +28,11 @@ __all__ = [
     "problems_csv",
     "problems_of",
     "register_endpoint",
+    "set_policy",
     "submission",
     "submit_file",
     "subscribe",
+    "subscriptions",
     "verify_endpoint",
     "who_am_i",
 ]
@@ -38,10 +43,11 @@ MAX_PROBLEMS_CSV: Final = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Whom the exchange takes the key's holder for."""
+    """Whom the exchange takes the key's holder for; `mirror`: it is only a copy of an exchange."""
 
     organisation: str
     permissions: tuple[str, ...]
+    mirror: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,7 @@ class ListSummary:
     title: str
     description: str
     publisher: str
+    publisher_id: str
     publisher_kind: str
     jurisdiction: str
     legal_basis: str
@@ -65,6 +72,15 @@ class ListSummary:
     released_at: str | None
     entries: int
     subscribed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A list that the member follows."""
+
+    id: str
+    list_id: str
+    policy: TrustPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +126,8 @@ class Endpoint:
 
 def who_am_i(session: Session) -> Member:
     said = _table(session.json("GET", "api/v1/who"))
-    return Member(_text(said, "organisation"), tuple(str(one) for one in said.get("permissions") or ()))
+    permissions = tuple(str(one) for one in said.get("permissions") or ())
+    return Member(_text(said, "organisation"), permissions, mirror=said.get("mirror") is True)
 
 
 def all_lists(session: Session) -> list[ListSummary]:
@@ -122,8 +139,20 @@ def one_list(session: Session, list_id: str) -> ListSummary:
     return _list_from(_table(session.json("GET", f"api/v1/lists/{list_id}")))
 
 
-def subscribe(session: Session, list_id: str) -> None:
-    session.json("POST", "api/v1/subscriptions", body={"list_id": list_id}, idempotent=True)
+def subscribe(session: Session, list_id: str) -> Subscription:
+    said = session.json("POST", "api/v1/subscriptions", body={"list_id": list_id}, idempotent=True)
+    return _subscription_from(_table(said))
+
+
+def subscriptions(session: Session) -> list[Subscription]:
+    """What the member follows, each with its trust policy."""
+    return [_subscription_from(item) for item in _pages(session, "api/v1/subscriptions", {"limit": 200})]
+
+
+def set_policy(session: Session, subscription_id: str, policy: TrustPolicy) -> Subscription:
+    body = {"policy": policy.document()}
+    said = session.json("PATCH", f"api/v1/subscriptions/{subscription_id}", body=body, idempotent=True)
+    return _subscription_from(_table(said))
 
 
 def submit_file(
@@ -237,6 +266,7 @@ def _list_from(said: dict[str, Any]) -> ListSummary:
         title=_text(said, "title"),
         description=_text(said, "description"),
         publisher=_text(publisher, "name"),
+        publisher_id=_text(publisher, "id"),
         publisher_kind=_text(publisher, "kind"),
         jurisdiction=_text(said, "jurisdiction"),
         legal_basis=_text(said, "legal_basis"),
@@ -251,6 +281,18 @@ def _list_from(said: dict[str, Any]) -> ListSummary:
         entries=_number(said, "entries"),
         subscribed=bool(said.get("subscribed")),
     )
+
+
+def _subscription_from(said: dict[str, Any]) -> Subscription:
+    try:
+        policy = TrustPolicy.parse(said.get("policy", {}))
+    except Invalid as error:
+        # A field that this version does not know may be the one that keeps something out.
+        raise UnsupportedFormat(
+            f"This version of hashx cannot follow the trust policy of a subscription: {error.message}",
+            code="format.policy",
+        ) from error
+    return Subscription(_text(said, "id"), _text(said, "list_id"), policy)
 
 
 def _submission_from(said: dict[str, Any]) -> Submission:

@@ -53,7 +53,7 @@ class Home:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def settle(self, *, url: str, key: str | None, root: bytes) -> None:
+    def settle(self, *, url: str, key: str | None, root: bytes, mirror: bool = False) -> None:
         """Remember an exchange. Usage `home.other_exchange` when another one is remembered here."""
         known = self._configuration() if (self.folder / "config.json").exists() else {}
         if known and known.get("url") != checked_url(url):
@@ -66,12 +66,18 @@ class Home:
         write_durably(self.folder / "1.root.json", root)
         if key is not None:
             write_durably(self.folder / "key", key.encode() + b"\n", mode=OWNER_ONLY)
-        write_durably(self.folder / "config.json", json.dumps({"url": checked_url(url)}).encode())
+        configuration = {"url": checked_url(url), "mirror": mirror}
+        write_durably(self.folder / "config.json", json.dumps(configuration).encode())
 
     @property
     def url(self) -> str:
         """Usage `home.not_initialised` before `settle`."""
         return str(self._configuration().get("url", ""))
+
+    @property
+    def is_mirror(self) -> bool:
+        """Whether what is known here is a copy of an exchange, which takes no confirmations."""
+        return self._configuration().get("mirror") is True
 
     def key(self, environment: Mapping[str, str]) -> str | None:
         """The member's key, if there is one: a public list needs none."""

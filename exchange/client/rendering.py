@@ -20,9 +20,7 @@ from hashsets.core.arrays import ArrowArray, mask_array, numbers_array, numbers_
 from hashsets.core.columns import NO_QUALITY, Rows
 from hashsets.core.hashtypes import Encoding, HashType
 
-__all__ = ["CORROBORATION", "SCHEMA", "Names", "render", "safe_cells"]
-
-CORROBORATION: Final = ("publishers", "jurisdictions")
+__all__ = ["NOTED_SCHEMA", "SCHEMA", "Names", "render", "safe_cells"]
 
 _FIELDS: Final[list[pa.Field[Any]]] = [
     pa.field("hash_type", pa.string(), nullable=False),
@@ -36,6 +34,12 @@ _FIELDS: Final[list[pa.Field[Any]]] = [
     pa.field("changed", pa.uint32(), nullable=False),
 ]
 SCHEMA: Final = pa.schema(_FIELDS)
+# With how many independent publishers, of how many jurisdictions, list the hash: see `corroboration`.
+_NOTES: Final[list[pa.Field[Any]]] = [
+    pa.field("publishers", pa.uint32(), nullable=False),
+    pa.field("jurisdictions", pa.uint32(), nullable=False),
+]
+NOTED_SCHEMA: Final = pa.schema([*_FIELDS, *_NOTES])
 
 _BASE64_BLOCK: Final = 3  # bytes that make four characters: only whole blocks can be encoded all at once
 _FORMULA_START: Final = r"^[=+\-@\t\r]"  # OWASP "CSV Injection"
@@ -58,7 +62,7 @@ class Names:
 def render(
     kind: HashType, rows: Rows, names: Names, notes: Mapping[str, NDArray[np.uint32]] | None = None
 ) -> pa.RecordBatch:
-    """`rows` in the columns of SCHEMA, and the columns of `notes` after them."""
+    """`rows` in the columns of SCHEMA; with `notes`, in those of NOTED_SCHEMA."""
     count = len(rows)
     columns: list[ArrowArray] = [
         pa.repeat(pa.scalar(kind.slug), count),
@@ -71,11 +75,10 @@ def render(
         numbers_array(rows.added),
         numbers_array(rows.changed),
     ]
-    schema = SCHEMA
-    for name, values in (notes or {}).items():
-        columns.append(numbers_array(values))
-        schema = schema.append(pa.field(name, pa.uint32(), nullable=False))
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
+    if not notes:
+        return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
+    columns += [numbers_array(notes[field.name]) for field in _NOTES]
+    return pa.RecordBatch.from_arrays(columns, schema=NOTED_SCHEMA)
 
 
 def safe_cells(batch: pa.RecordBatch) -> pa.RecordBatch:

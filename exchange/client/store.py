@@ -8,6 +8,7 @@
     DIR/<list_id>/trust/                       TUF metadata that the next update continues from
     DIR/<list_id>/downloads/                   verified and half-finished downloads
     DIR/<list_id>/exports/                     files that `sync --format` derives; may be deleted
+    DIR/<list_id>/standing.json                who publishes it, and the member's trust policy for it
     DIR/<list_id>/confirmed.json               what the exchange was last told
 
 The release before the one in force stays for whoever is still reading it.
@@ -228,6 +229,16 @@ class ListStore:
 
     def note_export(self, name: str, made_of: str) -> None:
         write_durably(self.exports / f".{name}.made-of", made_of.encode())
+
+    def standing(self) -> bytes | None:
+        """What was kept beside the signed files, see `standing`; None before the first time."""
+        try:
+            return (self.folder / "standing.json").read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def note_standing(self, content: bytes) -> None:
+        write_durably(self.folder / "standing.json", content)
 
     def confirmed(self) -> Confirmed | None:
         try:

@@ -3,7 +3,9 @@ it."""
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +19,8 @@ from exchange.client.fetch import Session
 from exchange.client.formats import Format
 from exchange.client.lean import load_tuf
 from exchange.client.output import refusal_document, size_of
-from exchange.client.refusals import Ended, exit_for
+from exchange.client.refusals import Ended, Forbidden, exit_for
+from hashsets.core.policy import TrustPolicy
 
 ListsArgument = Annotated[
     list[str] | None,
@@ -39,10 +42,13 @@ def sync(
     """Fetch, verify and apply the newest release of your lists."""
     run = Run.of(home, as_json)
     with run.session() as session:
-        wanted = lists or [one.id for one in api.all_lists(session) if one.subscribed]
+        listed = [] if lists else [one for one in api.all_lists(session) if one.subscribed]
+        wanted = lists or [one.id for one in listed]
         if not wanted:
             run.output.say("You subscribe to no list. Next: hashx lists, hashx subscribe LIST")
-        documents, stopped = sync_each(run, session, into, wanted, confirm=confirm)
+        documents, stopped = sync_each(
+            run, session, into, wanted, confirm=confirm and not run.home.is_mirror, listed=listed
+        )
     if format_ is not Format.PARQUET:
         unwritten = _export_each(run, into, documents, format_)
         stopped = stopped or unwritten
@@ -71,10 +77,16 @@ def _export_each(
 
 
 def sync_each(
-    run: Run, session: Session, into: Path, wanted: list[str], *, confirm: bool = True
+    run: Run,
+    session: Session,
+    into: Path,
+    wanted: list[str],
+    *,
+    confirm: bool = True,
+    listed: Sequence[api.ListSummary] = (),
 ) -> tuple[list[dict[str, Any]], Refusal | OSError | None]:
     """Every list in turn; one that is refused does not keep the others from being synced. The first
-    refusal, if any."""
+    refusal, if any. `listed`: what the catalogue has just said, so that it need not be asked again."""
     # Imported late: pyarrow and numpy take longer to load than a whole `hashx lists`.
     load_tuf()
     from exchange.client.store import ListStore
@@ -106,7 +118,45 @@ def sync_each(
         documents.append(_synced_document(synced, time.monotonic() - began))
         _say_synced(run, synced, time.monotonic() - began)
         stopped = stopped or synced.trouble
+    try:
+        _learn_standings(run, session, into, documents, {one.id: one for one in listed})
+    except Refusal as refusal:
+        stopped = stopped or refusal
+        run.output.warn(f"Publishers and trust policies could not be learned: {refusal.message}")
     return documents, stopped
+
+
+def _learn_standings(
+    run: Run,
+    session: Session,
+    into: Path,
+    documents: list[dict[str, Any]],
+    listed: Mapping[str, api.ListSummary],
+) -> None:
+    """Keep with every list in force who publishes it and what the member's policy is: an export needs
+    both, and may be made where there is no network."""
+    from exchange.client.standing import Publisher, Standing, keep_standing, standing_of
+    from exchange.client.store import ListStore
+
+    applied = [document for document in documents if document.get("release") is not None]
+    if not applied:
+        return
+    has_key = run.home.key(run.environment) is not None
+    policies = {one.list_id: one.policy for one in api.subscriptions(session)} if has_key else {}
+    for document in applied:
+        store = ListStore(into, document["list_id"])
+        known = standing_of(store) if store.standing() is not None else Standing()
+        publisher, said = known.publisher, listed.get(store.list_id)
+        if said is None and (publisher is None or document["changed"]):
+            # A list that is served but not shown has no known publisher; a policy that asks for one then
+            # lets nothing through.
+            with contextlib.suppress(Forbidden):
+                said = api.one_list(session, store.list_id)
+        if said is not None:
+            publisher = Publisher(said.publisher_id, said.publisher, said.publisher_kind, said.jurisdiction)
+        standing = Standing(publisher, policies.get(store.list_id, TrustPolicy()))
+        if store.standing() is None or standing != known:
+            keep_standing(store, standing)
 
 
 def _synced_document(synced: Any, seconds: float) -> dict[str, Any]:

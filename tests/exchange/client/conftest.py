@@ -100,13 +100,21 @@ def publisher(
     return made
 
 
-def show_in_catalogue(exchange: ExchangeServer, publisher: Publisher) -> None:
+def show_in_catalogue(
+    exchange: ExchangeServer,
+    publisher: Publisher,
+    *,
+    name: str = "Harbor",
+    kind: str = "ngo",
+    jurisdiction: str = "GB",
+) -> None:
     """List it, and subscribe."""
     exchange.lists.append(
         {
             "id": publisher.list_id,
             "title": "Known files",
-            "publisher": {"name": "Harbor", "kind": "ngo", "jurisdiction": "GB"},
+            "publisher": {"id": name, "name": name, "kind": kind, "jurisdiction": jurisdiction},
+            "jurisdiction": jurisdiction,
             "tlp": "amber",
             "hash_types": ["sha256"],
             "latest_release": 1,

@@ -32,6 +32,7 @@ class ExchangeServer:
         self.redirects: dict[str, str] = {}
         self.lists: list[dict[str, Any]] = []
         self.subscribed: set[str] = set()
+        self.policies: dict[str, Any] = {}
         self.confirmations: list[dict[str, Any]] = []
         self.uploads: list[tuple[str, bytes]] = []
         self.submission: dict[str, Any] = {}
@@ -92,8 +93,9 @@ def _handler_of(exchange: ExchangeServer) -> type[BaseHTTPRequestHandler]:
             elif not self._authorised():
                 self._problem(401, "credential.unknown", "This key is not known.")
             elif path == "api/v1/subscriptions":
-                exchange.subscribed.add(json.loads(body)["list_id"])
-                self._json(201, {})
+                list_id = json.loads(body)["list_id"]
+                exchange.subscribed.add(list_id)
+                self._json(201, self._subscription(list_id))
             elif path.endswith("/confirmations"):
                 exchange.confirmations.append(json.loads(body))
                 self._json(201, {})
@@ -102,6 +104,15 @@ def _handler_of(exchange: ExchangeServer) -> type[BaseHTTPRequestHandler]:
                 self._json(202, exchange.submission)
             else:
                 self._problem(404, "not_found", "There is nothing at this address.")
+
+        def do_PATCH(self) -> None:
+            list_id = self._noted().rpartition("/")[2]
+            body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
+            exchange.policies[list_id] = body["policy"]
+            self._json(200, self._subscription(list_id))
+
+        def _subscription(self, list_id: str) -> dict[str, Any]:
+            return {"id": list_id, "list_id": list_id, "policy": exchange.policies.get(list_id, {})}
 
         def _noted(self) -> str:
             path = self.path.partition("?")[0].lstrip("/")
@@ -115,6 +126,8 @@ def _handler_of(exchange: ExchangeServer) -> type[BaseHTTPRequestHandler]:
             listed = [{**one, "subscribed": one["id"] in exchange.subscribed} for one in exchange.lists]
             if path == "api/v1/who":
                 self._json(200, {"organisation": "Lumen", "permissions": exchange.permissions})
+            elif path == "api/v1/subscriptions":
+                self._json(200, {"items": [self._subscription(one) for one in exchange.subscribed]})
             elif path == "api/v1/lists":
                 # One to a page, so that every test walks the pages.
                 asked = re.search(r"cursor=(\d+)", self.path)

@@ -128,6 +128,7 @@ def test_sqlite_answers_by_its_key_and_says_what_it_is_of(
         "title": "Known files",
         "release": "1",
         "state_root": applied.manifest.root,
+        "policy": "{}",
     }
 
 
