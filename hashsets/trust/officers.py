@@ -127,13 +127,14 @@ def add_signatures(awaited: AwaitedFile, signatures: Mapping[str, str]) -> froze
 
 
 def missing_signatures(awaited: AwaitedFile) -> int:
-    """How many signatures are still needed, at least."""
+    """How many signatures are still needed, at least; 0 too when more officers have signed than must."""
     payload = bytes(awaited.signed_part)
-    return max(
+    lacking = (
         delegator.get_delegated_role(awaited.role).threshold
         - len(metadata.valid_signers(delegator, awaited.role, payload, awaited.signatures))
         for delegator in _delegators(awaited)
     )
+    return max(0, *lacking)
 
 
 def install(row: Repository, *, now: datetime) -> bool:
