@@ -145,7 +145,7 @@ def _clock(session: Session, now: datetime) -> Finding:
 def _key(session: Session) -> Finding:
     member = api.who_am_i(session)
     lacking = {right: what for right, what in NEEDED.items() if right not in member.permissions}
-    if lacking:
+    if lacking and not member.mirror:
         return Finding(
             "key",
             f"accepted for {member.organisation}, but it may not {' or '.join(lacking.values())}",

@@ -236,6 +236,11 @@ class Directory:
 
     def target_bytes(self, name: str, *, limit: int) -> bytes | None:
         """A small file of the directory, verified; None when there is none."""
+        found = self.target_file(name, limit=limit)
+        return None if found is None else found[1]
+
+    def target_file(self, name: str, *, limit: int) -> tuple[Target, bytes] | None:
+        """The same, with where it is served."""
         self._repository.open(self._pinned)
         try:
             target = self._repository.target(name)
@@ -245,7 +250,7 @@ class Directory:
             self._repository.keep()
         finally:
             self._repository.discard()
-        return content
+        return target, content
 
 
 class ListTrust:

@@ -10,6 +10,7 @@ from exchange.client.commands import (
     exporting,
     keys,
     listening,
+    mirroring,
     setup,
     signing,
     submitting,
@@ -40,6 +41,7 @@ for command in (
     exporting.export,
     examining.doctor,
     listening.listen,
+    mirroring.mirror,
     submitting.submit,
     signing.sign,
 ):

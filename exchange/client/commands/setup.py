@@ -53,7 +53,7 @@ def init(
         pinned = fetch_directory_root(session, fingerprint or None, root.read_bytes() if root else None)
         Directory(session, run.home.folder / "directory", pinned).newest_root()
         member = api.who_am_i(session)
-        run.home.settle(url=url, key=key, root=pinned)
+        run.home.settle(url=url, key=key, root=pinned, mirror=member.mirror)
     demo = is_demo(pinned)
     run.output.document(
         {
@@ -62,10 +62,13 @@ def init(
             "permissions": list(member.permissions),
             "fingerprint": fingerprint_of(pinned),
             "demo": demo,
+            "mirror": member.mirror,
             "home": str(run.home.folder),
         }
     )
     run.output.say(f"{session.url} knows you as {member.organisation}. Its root is pinned.")
+    if member.mirror:
+        run.output.say("It is a mirror: lists sync from it, but confirmations go to the exchange alone.")
     if demo:
         run.output.warn(
             "This is a demonstration: its officers' keys protect nothing. Do not rely on its lists."
