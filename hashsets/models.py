@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashsets.intake.models import BenignSet, QuarantineDecision, StagedFile, Submission, Upload, UploadPart
 from hashsets.lists.models import Classification, HashList, ListAudience, ListSigningKey
 from hashsets.releases.models import Agreement, Approval, Draft, DraftSignature, Release, TargetFile
-from hashsets.trust.models import AwaitedFile, PrivateKey, Repository, SignedFile
+from hashsets.trust.models import AwaitedFile, ListTransfer, PrivateKey, Repository, SignedFile
 
 __all__ = [
     "Agreement",
@@ -18,6 +18,7 @@ __all__ = [
     "HashList",
     "ListAudience",
     "ListSigningKey",
+    "ListTransfer",
     "PrivateKey",
     "QuarantineDecision",
     "Release",

@@ -161,3 +161,36 @@ class PrivateKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.purpose} {self.keyid[:8]}"
+
+
+class TransferState(models.TextChoices):
+    OFFERED = "offered", "offered"
+    ACCEPTED = "accepted", "accepted"
+    ENDED = "ended", "withdrawn or declined"
+
+
+class ListTransfer(models.Model):
+    """A list on its way to another publisher: offered by one organisation, accepted by the other."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    hash_list = models.ForeignKey("hashsets.HashList", on_delete=models.PROTECT, related_name="transfers")
+    giver = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
+    taker = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
+    state = models.CharField(max_length=8, choices=TransferState.choices, default=TransferState.OFFERED)
+    created_at = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["hash_list"],
+                condition=models.Q(state=TransferState.OFFERED),
+                name="list_transfer_one_open",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(giver=models.F("taker")), name="list_transfer_to_another"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.hash_list_id} to {self.taker_id}"

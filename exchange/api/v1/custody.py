@@ -73,7 +73,7 @@ class Custody(Door):
 
     @extend_schema(responses=CustodyOut, summary="Which keys sign a list of yours, and how many must")
     def get(self, request: Request, list_id: str) -> Response:
-        return Response(_custody_of(own_list(list_id, self)))
+        return Response(custody_of(own_list(list_id, self)))
 
     @extend_schema(request=SignersIn, responses=CustodyOut, summary="Change the keys that sign a list")
     def put(self, request: Request, list_id: str) -> Response:
@@ -85,7 +85,7 @@ class Custody(Door):
             actor=self.actor,
             now=timezone.now(),
         )
-        return Response(_custody_of(changed))
+        return Response(custody_of(changed))
 
 
 class Renewal(Door):
@@ -129,7 +129,7 @@ class CloseList(Door):
     @extend_schema(request=None, responses=CustodyOut, summary="Close a list: it takes no more changes")
     def post(self, request: Request, list_id: str) -> Response:
         closed = custody.close_list(own_list(list_id, self), actor=self.actor, now=timezone.now())
-        return Response(_custody_of(closed))
+        return Response(custody_of(closed))
 
 
 def own_list(list_id: str, door: Door) -> HashList:
@@ -140,7 +140,7 @@ def own_list(list_id: str, door: Door) -> HashList:
     return found
 
 
-def _custody_of(hash_list: HashList) -> dict[str, Any]:
+def custody_of(hash_list: HashList) -> dict[str, Any]:
     return dict(
         CustodyOut(
             {

@@ -1,0 +1,165 @@
+"""A list changes hands: with the consent of both, under the eyes of members, and without a gap."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from uuid import uuid4
+
+import pytest
+
+from accounts.audit.models import AuditEvent
+from accounts.errors import Conflict, Invalid, NotAllowed, NotFound
+from hashsets.intake.models import Submission
+from hashsets.lists.models import HashList
+from hashsets.trust import custody, renewal, transfer
+from hashsets.trust.export import export_repository
+from hashsets.trust.models import ListTransfer, TransferState
+from hashsets.trust.resign import resign_repository
+from tests import cast
+from tests.hashsets.trust import publishing
+from tests.hashsets.trust.publishing import Member
+from tests.hashsets.trust.test_custody import list_signed_by, renew
+
+pytestmark = pytest.mark.django_db
+
+
+def offer(hash_list: HashList, giver: cast.Crew, taker: cast.Crew) -> ListTransfer:
+    return transfer.offer_list(
+        hash_list, taker_id=taker.organisation.id, actor=giver.admin.actor, now=publishing.now()
+    )
+
+
+def test_members_follow_a_list_to_its_new_publisher(new_member: Callable[[str], Member]) -> None:
+    harbor, northland = cast.harbor(), cast.northland()
+    ours, theirs = publishing.own_key(harbor), publishing.own_key(northland)
+    hash_list = list_signed_by(harbor, [ours], 1)
+    assert new_member("old").fetch(hash_list.id) == b"1"
+    # The giver's half-signed renewal must not survive.
+    renewal.prepare_renewal(hash_list, actor=harbor.signer.actor, now=publishing.now())
+    waiting = offer(hash_list, harbor, northland)
+    taken = transfer.accept_list(
+        waiting.id, key_ids=[theirs.row.id], threshold=1, actor=northland.admin.actor, now=publishing.now()
+    )
+    assert taken.organisation_id == northland.organisation.id
+    export_repository(hash_list.id, now=publishing.now())
+    resign_repository(hash_list.id, now=publishing.now())
+    for name in ("old", "between"):
+        assert new_member(name).fetch(hash_list.id) == b"1"
+    # The giver decides nothing any more, and its key signs nothing.
+    with pytest.raises(NotAllowed):
+        custody.close_list(taken, actor=harbor.admin.actor, now=publishing.now())
+    with pytest.raises(NotAllowed):
+        renew(taken, harbor, ours)
+    with pytest.raises(Conflict):
+        renew(taken, northland, ours)
+    assert renew(taken, northland, theirs) is None
+    publishing.publish(taken, {"manifest.json": b"2"}, [theirs])
+    for name in ("old", "between", "late"):
+        assert new_member(name).fetch(hash_list.id) == b"2"
+    targets = json.loads(publishing.metadata_path(hash_list.id, "2.targets.json").read_bytes())
+    assert targets["signed"]["x-publisher"]["name"] == "Northland Police"
+    told = AuditEvent.objects.filter(subject_id=hash_list.id, action__startswith="list.transfer")
+    assert set(told.values_list("action", "organisation_id")) == {
+        ("list.transfer_offered", harbor.organisation.id),
+        ("list.transfer_ended", harbor.organisation.id),
+        ("list.transferred", northland.organisation.id),
+    }
+
+
+def test_an_offer_alone_changes_nothing_and_either_side_ends_it() -> None:
+    harbor, northland = cast.harbor(), cast.northland()
+    hash_list = list_signed_by(harbor, [publishing.own_key(harbor)], 1)
+    for who in (harbor, northland):
+        waiting = offer(hash_list, harbor, northland)
+        with pytest.raises(Conflict) as refused:
+            offer(hash_list, harbor, cast.lumen())
+        assert refused.value.code == "transfer.offered_already"
+        ended = transfer.end_offer(waiting.id, actor=who.admin.actor, now=publishing.now())
+        assert ended.state == TransferState.ENDED
+        hash_list.refresh_from_db()
+        assert hash_list.organisation_id == harbor.organisation.id
+        key = publishing.own_key(northland)
+        with pytest.raises(NotFound):
+            transfer.accept_list(
+                waiting.id,
+                key_ids=[key.row.id],
+                threshold=1,
+                actor=northland.admin.actor,
+                now=publishing.now(),
+            )
+
+
+def test_only_the_one_it_was_offered_to_takes_a_list() -> None:
+    harbor, northland, stranger = cast.harbor(), cast.northland(), cast.stranger()
+    own = publishing.own_key(harbor)
+    hash_list = list_signed_by(harbor, [own], 1)
+    waiting, now = offer(hash_list, harbor, northland), publishing.now()
+    theirs = publishing.own_key(northland)
+    for actor, refusal in (
+        (stranger.actor, NotFound),
+        (harbor.admin.actor, NotFound),
+        (northland.signer.actor, NotAllowed),
+    ):
+        with pytest.raises(refusal):
+            transfer.accept_list(waiting.id, key_ids=[theirs.row.id], threshold=1, actor=actor, now=now)
+    with pytest.raises(NotFound):
+        transfer.end_offer(waiting.id, actor=stranger.actor, now=now)
+    assert not transfer.transfers_of(stranger.actor).exists()
+    # Nor with keys that are not its own, nor with a rule that cannot be met.
+    for key, threshold, wrong in ((own, 1, NotFound), (theirs, 2, Invalid)):
+        with pytest.raises(wrong):
+            transfer.accept_list(
+                waiting.id,
+                key_ids=[key.row.id],
+                threshold=threshold,
+                actor=northland.admin.actor,
+                now=now,
+            )
+    hash_list.refresh_from_db()
+    assert hash_list.organisation_id == harbor.organisation.id
+
+
+def test_a_list_goes_to_another_active_member_only_and_is_given_by_its_publisher() -> None:
+    harbor, operator, stranger = cast.harbor(), cast.operator(), cast.stranger()
+    hash_list = list_signed_by(harbor, [publishing.own_key(harbor)], 1)
+    for taker_id in (harbor.organisation.id, operator.organisation.id, uuid4()):
+        with pytest.raises(Invalid) as refused:
+            transfer.offer_list(hash_list, taker_id=taker_id, actor=harbor.admin.actor, now=publishing.now())
+        assert refused.value.code == "transfer.taker"
+    for actor in (stranger.actor, harbor.signer.actor):
+        with pytest.raises(NotAllowed):
+            transfer.offer_list(
+                hash_list, taker_id=stranger.organisation.id, actor=actor, now=publishing.now()
+            )
+
+
+def test_a_list_with_unfinished_submissions_is_not_handed_over() -> None:
+    harbor, northland = cast.harbor(), cast.northland()
+    hash_list = list_signed_by(harbor, [publishing.own_key(harbor)], 1)
+    submission = Submission.objects.create(
+        organisation=harbor.organisation,
+        hash_list=hash_list,
+        mode="add",
+        upload_sha256="00" * 32,
+        upload_length=1,
+        received_at=publishing.now(),
+        submitted_by=harbor.contributor.user,
+        state="staged",
+    )
+    waiting, theirs = offer(hash_list, harbor, northland), publishing.own_key(northland)
+
+    def accept() -> HashList:
+        return transfer.accept_list(
+            waiting.id,
+            key_ids=[theirs.row.id],
+            threshold=1,
+            actor=northland.admin.actor,
+            now=publishing.now(),
+        )
+
+    with pytest.raises(Conflict) as refused:
+        accept()
+    assert refused.value.code == "transfer.unfinished"
+    Submission.objects.filter(id=submission.id).update(state="withdrawn")
+    assert accept().organisation_id == northland.organisation.id
