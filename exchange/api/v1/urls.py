@@ -5,7 +5,18 @@ from __future__ import annotations
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from exchange.api.v1 import custody, drafts, keys, lists, releases, sharing, submissions, uploads, who
+from exchange.api.v1 import (
+    custody,
+    drafts,
+    keys,
+    lists,
+    releases,
+    sharing,
+    submissions,
+    transfers,
+    uploads,
+    who,
+)
 
 urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
@@ -23,6 +34,10 @@ urlpatterns = [
     path("lists/<str:list_id>/renewal", custody.Renewal.as_view()),
     path("lists/<str:list_id>/renewal/signatures", custody.RenewalSignatures.as_view()),
     path("lists/<str:list_id>/close", custody.CloseList.as_view()),
+    path("lists/<str:list_id>/transfer", transfers.OfferList.as_view()),
+    path("transfers", transfers.Transfers.as_view()),
+    path("transfers/<uuid:transfer_id>", transfers.OneTransfer.as_view()),
+    path("transfers/<uuid:transfer_id>/accept", transfers.AcceptTransfer.as_view()),
     path("lists/<str:list_id>/releases", releases.Releases.as_view()),
     path("lists/<str:list_id>/releases/<int:number>", releases.OneRelease.as_view()),
     path("lists/<str:list_id>/confirmations", releases.Confirmations.as_view()),
