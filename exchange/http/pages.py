@@ -29,11 +29,13 @@ class Page:
     next: str | None
 
 
-def page_size(request: HttpRequest) -> int:
-    """`?limit=`, 1 to 200, in ASCII digits (int() takes other scripts' too). Errors: Invalid `page.limit`."""
-    raw = request.GET.get("limit", str(USUAL_PAGE))
-    if not (raw.isascii() and raw.isdigit() and len(raw) <= 4 and 1 <= int(raw) <= LARGEST_PAGE):
-        raise Invalid(f"limit must be a number from 1 to {LARGEST_PAGE}.", code="page.limit", field="limit")
+def page_size(request: HttpRequest, *, usual: int = USUAL_PAGE, largest: int = LARGEST_PAGE) -> int:
+    """`?limit=`, 1 to `largest`, in ASCII digits (int() takes other scripts' too). Errors: Invalid
+    `page.limit`.
+    """
+    raw = request.GET.get("limit", str(usual))
+    if not (raw.isascii() and raw.isdigit() and len(raw) <= 4 and 1 <= int(raw) <= largest):
+        raise Invalid(f"limit must be a number from 1 to {largest}.", code="page.limit", field="limit")
     return int(raw)
 
 

@@ -18,6 +18,7 @@ from accounts.identity.acting import Actor
 from accounts.identity.roles import Permission
 from exchange.http.acting import require_presence
 from exchange.http.bodies import StrictJSONParser
+from exchange.http.etags import tagged
 from exchange.http.idempotency import key_of, once
 
 
@@ -65,6 +66,14 @@ class Door(APIView):
         check(asked, request)
         if request.method not in SAFE_METHODS:
             self._act_once(request)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """As the framework does it, and with an entity tag for what was read."""
+        finished: Any = super().finalize_response(request, response, *args, **kwargs)
+        if request.method in ("GET", "HEAD") and isinstance(finished, Response):
+            finished.render()
+            return tagged(request._request, finished)
+        return finished
 
     def _act_once(self, request: Request) -> None:
         """Put `once` before the method that the framework is about to call, when the caller sent a key."""

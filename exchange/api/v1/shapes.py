@@ -304,6 +304,31 @@ class ActorOut(serializers.Serializer[Any]):
     permissions = serializers.ListField(child=serializers.CharField())
 
 
+class ChangeOut(serializers.Serializer[Any]):
+    """One operation of one release. After a removal only the key is said."""
+
+    release = serializers.IntegerField()
+    op = serializers.ChoiceField(choices=["add", "update", "remove"])
+    type = serializers.CharField(source="hash_type")
+    hash = serializers.CharField()
+    item = serializers.SerializerMethodField(help_text="groups the hashes of one file; beyond 2^53")
+    added = serializers.IntegerField(allow_null=True, help_text="the release that added the entry")
+    classification = serializers.CharField(allow_null=True)
+    quality = serializers.IntegerField(allow_null=True)
+    labels = serializers.ListField(child=serializers.IntegerField())
+    source_ref = serializers.CharField(allow_null=True)
+
+    def get_item(self, row: Any) -> str | None:
+        return str(row["item"]) if row["item"] else None
+
+
+class ChangesOut(serializers.Serializer[Any]):
+    items = ChangeOut(many=True)
+    next = serializers.CharField(help_text="where to go on, also when nothing is new")
+    more = serializers.BooleanField(help_text="whether there is more to read now")
+    latest_release = serializers.IntegerField()
+
+
 class ProblemRowOut(serializers.Serializer[Any]):
     line = serializers.IntegerField()
     field = serializers.CharField()

@@ -6,6 +6,7 @@ from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from exchange.api.v1 import (
+    changes,
     custody,
     drafts,
     keys,
@@ -40,6 +41,7 @@ urlpatterns = [
     path("transfers/<uuid:transfer_id>/accept", transfers.AcceptTransfer.as_view()),
     path("lists/<str:list_id>/releases", releases.Releases.as_view()),
     path("lists/<str:list_id>/releases/<int:number>", releases.OneRelease.as_view()),
+    path("lists/<str:list_id>/changes", changes.Changes.as_view()),
     path("lists/<str:list_id>/confirmations", releases.Confirmations.as_view()),
     path("submissions/<uuid:submission_id>", submissions.OneSubmission.as_view()),
     path("submissions/<uuid:submission_id>/problems", submissions.Problems.as_view()),

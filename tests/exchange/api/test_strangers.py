@@ -46,7 +46,7 @@ def tuf_paths(private: Private) -> Iterator[str]:
 
 def reads(private: Private) -> Iterator[str]:
     api = f"/api/v1/lists/{private.hash_list.id}"
-    yield from (api, f"{api}/releases", f"{api}/releases/1")
+    yield from (api, f"{api}/releases", f"{api}/releases/1", f"{api}/changes")
     yield from tuf_paths(private)
 
 
@@ -93,6 +93,13 @@ def operations(private: Private) -> Iterator[tuple[str, str, dict[str, object]]]
     yield "get", f"{api}/signers", {}
     yield "post", f"{api}/signers", {"key_id": str(private.world.key.id)}
     yield "post", f"/api/v1/keys/{private.world.key.id}/confirm", {}
+    yield "post", f"/api/v1/keys/{private.world.key.id}/revoke", {"reason": "no"}
+    yield "get", f"{api}/custody", {}
+    yield "put", f"{api}/custody", {"key_ids": [str(private.world.key.id)], "threshold": 1}
+    yield "get", f"{api}/renewal", {}
+    yield "post", f"{api}/renewal", {}
+    yield "post", f"{api}/renewal/signatures", {"hosted": True}
+    yield "post", f"{api}/close", {}
 
 
 def collections() -> Iterator[str]:
