@@ -10,12 +10,15 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import httpx
+import psycopg2
 
 from tests.services import ROOT, PostgreSQL, Redis, end, free_port, wait_until
 
@@ -124,12 +127,51 @@ class Stack:
         """Return the running processes by name: web, worker-data, worker-push, worker-urgent."""
         return {path.stem: int(path.read_text()) for path in (self.var / "run").glob("*.pid")}
 
-    def kill(self, name: str) -> int:
-        """kill -9 one process with its family and wait until the supervisor has started its successor."""
+    def cut(self, name: str) -> int:
+        """kill -9 one process with its family and return at once; the supervisor will start a successor."""
+        wait_until(lambda: name in self.pids(), what=f"the start of {name}")
         pid = self.pids()[name]
         os.killpg(pid, signal.SIGKILL)
+        return pid
+
+    def kill(self, name: str) -> int:
+        """kill -9 one process with its family and wait until the supervisor has started its successor."""
+        pid = self.cut(name)
         wait_until(lambda: self.pids().get(name, pid) != pid, what=f"the restart of {name}")
         return self.pids()[name]
+
+    def left_running(self) -> dict[int, str]:
+        """Return every process that was started in this stack's environment, by number, whoever its parent
+        is: what the supervisor knows of and what it does not.
+        """
+        mark = f"HX_VAR={self.var}".encode()
+        found: dict[int, str] = {}
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if mark in (folder / "environ").read_bytes().split(b"\0"):
+                    command = (folder / "cmdline").read_bytes().replace(b"\0", b" ")
+                    found[int(folder.name)] = command.decode("utf-8", "replace")[:200]
+        return found
+
+    @contextlib.contextmanager
+    def rows(self) -> Iterator[Callable[[str], list[tuple[Any, ...]]]]:
+        """Read the database past the exchange: to see moments that last milliseconds, and to count."""
+        connection: Any
+        if self.postgresql is None:
+            path = self.database_url.removeprefix("sqlite:///")
+            connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20, isolation_level=None)
+        else:
+            connection = psycopg2.connect(self.database_url)
+            connection.autocommit = True
+        with contextlib.closing(connection):
+            cursor = connection.cursor()
+
+            def ask(query: str) -> list[tuple[Any, ...]]:
+                cursor.execute(query)
+                rows: list[tuple[Any, ...]] = cursor.fetchall()
+                return rows
+
+            yield ask
 
     def manage(self, *argv: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run `manage.py` in this stack's environment; fails with its output unless `check` is False."""
