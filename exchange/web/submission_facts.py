@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from typing import Any, Final
 
@@ -17,11 +18,13 @@ from exchange.web.offers import Offers, SignersOfList, offers
 from exchange.web.progress import Progress, progress_of
 from exchange.web.refusals import Told, problem, refused
 from exchange.web.shown import added, digest, instant, number, removed, short, size
-from exchange.web.words import MODE, MODE_MEANS, OPERATION, STATE, STATE_TONE, word
+from exchange.web.words import HOLD, MODE, MODE_MEANS, OPERATION, STATE, STATE_TONE, word
 from hashsets.intake import problems
 from hashsets.intake.models import Submission, SubmissionState
+from hashsets.releases.approve import is_agreed
+from hashsets.releases.holds import Holds, holds_of
 from hashsets.releases.models import Approval, Draft, DraftState
-from hashsets.releases.sign import entitled_keys
+from hashsets.trust.signers import entitled_keys
 
 MOST_PROBLEMS: Final = 50
 _SHOWS_CHANGE: Final = (
@@ -116,6 +119,16 @@ class ToSign:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """What is unusual about the change, and whose yes it takes beyond the list's own rule."""
+
+    reasons: tuple[str, ...]
+    further: int
+    by_exchange: bool
+    agreed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SubmissionFacts:
     row: Submission
     mode: str
@@ -133,6 +146,7 @@ class SubmissionFacts:
     refused: Told | None
     approvals: tuple[GivenApproval, ...]
     approvals_asked: str
+    held: Held | None
     to_sign: ToSign | None
     decided: SafeString | None
     decider: str
@@ -155,11 +169,12 @@ def current_progress(submission: Submission) -> Progress:
     return progress_of(submission, live_draft(submission), release=release_of(submission))
 
 
-def submission_facts(submission: Submission, *, actor: Actor) -> SubmissionFacts:
+def submission_facts(submission: Submission, *, actor: Actor, now: datetime) -> SubmissionFacts:
     """A fixed number of queries, however many rows the submission has."""
     draft = live_draft(submission)
     release = release_of(submission)
     approvals = list(Approval.objects.live().filter(submission=submission).select_related("approver"))
+    held = _held(submission, now)
     return SubmissionFacts(
         row=submission,
         mode=word(MODE, submission.mode),
@@ -178,7 +193,8 @@ def submission_facts(submission: Submission, *, actor: Actor) -> SubmissionFacts
         if submission.refused_code
         else None,
         approvals=tuple(GivenApproval(str(a.approver), instant(a.approved_at)) for a in approvals),
-        approvals_asked=number(submission.hash_list.approvals_required),
+        approvals_asked=number(submission.hash_list.approvals_required + (held.further if held else 0)),
+        held=held,
         to_sign=_to_sign(submission, draft) if draft is not None else None,
         decided=instant(submission.decided_at) if submission.decided_at else None,
         decider=str(submission.decided_by) if submission.decided_by else "",
@@ -191,6 +207,22 @@ def submission_facts(submission: Submission, *, actor: Actor) -> SubmissionFacts
             approvers=[approval.approver_id for approval in approvals],
             signers=_signers(submission, draft),
         ),
+    )
+
+
+def _held(submission: Submission, now: datetime) -> Held | None:
+    """While it waits, what would be found now; afterwards what was found when it was approved."""
+    if submission.state == SubmissionState.STAGED:
+        found = holds_of(submission, submission.hash_list, now=now)
+    else:
+        found = Holds(tuple(submission.holds))
+    if not found.codes:
+        return None
+    return Held(
+        reasons=tuple(word(HOLD, code) for code in found.codes),
+        further=found.further_approvals,
+        by_exchange=found.exchange_must_agree,
+        agreed=found.exchange_must_agree and is_agreed(submission),
     )
 
 

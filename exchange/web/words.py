@@ -66,6 +66,14 @@ LIST_STATUS: Final[Words] = {
     ListStatus.ACTIVE: _("Open: takes submissions"),
     ListStatus.CLOSED: _("Closed: takes no more submissions"),
 }
+HOLD: Final[Words] = {
+    "removal.mass": _("More than 5 in 100 entries would go within 24 hours."),
+    "removal.vast": _("More than 20 in 100 entries would go within 24 hours."),
+    "removal.empties_list": _("Nothing would be left on the list."),
+    "addition.unusual": _("Far more would be added than this list usually adds."),
+    "addition.new_type": _("It brings a kind of hash that this list has not had before."),
+    "quarantine.accepted": _("Rows that the gate had set aside were let in by a person."),
+}
 SCHEME: Final[Words] = {
     "none": _("No classification"),
     "ncmec": _("NCMEC categories"),

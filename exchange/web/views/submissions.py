@@ -90,7 +90,7 @@ class SubmissionPage(Page):
         return self.show(
             "web/submission.html",
             status=status_of(refusal).value if refusal else 200,
-            submission=submission_facts(submission, actor=self.actor),
+            submission=submission_facts(submission, actor=self.actor, now=self.now),
             told=told(refusal) if refusal else None,
             reason=reason,
         )

@@ -168,6 +168,28 @@ def test_an_approver_who_has_approved_is_told_that_another_is_needed() -> None:
     assert "approve or return" not in page_of(approver, "/")
 
 
+def test_an_approver_is_warned_of_what_is_unusual_and_how_many_it_takes(world: World) -> None:
+    release_one(world)
+    submission = world.stage(csv_of(range(30)), mode="remove")
+    approver = signed_in(world.crew.approver.user)
+    address = f"/submissions/{submission.id}"
+    page = page_of(approver, address)
+    assert "More than 20 in 100 entries would go within 24 hours." in page
+    assert "It takes 2 approvals." in page
+    assert "The operator of this exchange has to agree as well." in page
+    approver.post(f"{address}/approve")
+    assert "1 of 2" in page_of(approver, address)
+    submission.refresh_from_db()
+    assert submission.state == "staged"
+
+
+def test_a_usual_change_is_not_warned_of(world: World) -> None:
+    release_one(world)
+    submission = world.stage(csv_of(range(90, 93)))
+    page = page_of(signed_in(world.crew.approver.user), f"/submissions/{submission.id}")
+    assert "unusual" not in page
+
+
 @pytest.mark.parametrize("role", ["viewer", "contributor", "signer"])
 def test_a_role_that_does_not_decide_reads_who_does(world: World, role: str) -> None:
     submission = world.stage(csv_of(range(3)))

@@ -14,7 +14,12 @@ from hashsets.intake import problem_log
 _ROOT = Path(__file__).resolve().parents[3]
 # What a person at these pages can meet: the verbs that pages call, and the outcomes that a check stores.
 _HEARD = (
-    "hashsets/intake",
+    *(
+        f"hashsets/intake/{name}.py"
+        for name in ("models", "receive", "sniff", "withdraw", "validate", "stage")
+    ),
+    "hashsets/intake/decode.py",
+    "hashsets/intake/readers",
     "hashsets/releases/approve.py",
     "hashsets/releases/sign.py",
     "hashsets/lists/models.py",
@@ -24,7 +29,13 @@ _HEARD = (
     "exchange/sharing/coverage.py",
 )
 # Said to programs, to the operator, or turned into another page before anybody reads it.
-_UNHEARD = {"actor.no_organisation", "identifier.malformed", "staged.damaged", "organisation.not_chosen"}
+_UNHEARD = {
+    "upload.checksum",
+    "actor.no_organisation",
+    "identifier.malformed",
+    "staged.damaged",
+    "organisation.not_chosen",
+}
 
 
 @dataclass(frozen=True, slots=True)
