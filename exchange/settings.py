@@ -247,7 +247,10 @@ HX_AUDIT_HEADS: Path = Path(env.str("HX_AUDIT_HEADS", str(HX_VAR / "audit-heads"
 HX_METRICS_TOKEN: str = env.str("HX_METRICS_TOKEN", "")  # without one, /metrics answers to loopback only
 HX_SECURITY_CONTACT: str = env.str("HX_SECURITY_CONTACT", f"mailto:security@{_PUBLIC.hostname}")
 
-# API
+# API. Limits per credential or person, and per network address for strangers; counted in SQL.
+HX_CALLS_PER_MINUTE: int = env.int("HX_CALLS_PER_MINUTE", 1_200)
+HX_CALLS_PER_DAY: int = env.int("HX_CALLS_PER_DAY", 200_000)
+HX_STRANGER_CALLS_PER_MINUTE: int = env.int("HX_STRANGER_CALLS_PER_MINUTE", 600)
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "exchange.http.auth.CredentialAuthentication",

@@ -20,6 +20,7 @@ from exchange.http.acting import require_presence
 from exchange.http.bodies import StrictJSONParser
 from exchange.http.etags import tagged
 from exchange.http.idempotency import key_of, once
+from exchange.http.limits import count
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Door(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
+        count(request._request, self.reader)
         asked = self.needs.get("GET" if request.method == "HEAD" else request.method or "")
         if asked is None:
             if request.method == "OPTIONS" or request.method not in self.allowed_methods:
