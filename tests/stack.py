@@ -91,7 +91,7 @@ class Stack:
                 stdout=console,
                 stderr=subprocess.STDOUT,
             )
-        wait_until(self.is_healthy, seconds=60, what="the web server's first answer")
+        wait_until(self.is_healthy, seconds=180, what="the web server's first answer")
 
     @property
     def supervisor_pid(self) -> int | None:
@@ -129,7 +129,7 @@ class Stack:
 
     def cut(self, name: str) -> int:
         """kill -9 one process with its family and return at once; the supervisor will start a successor."""
-        wait_until(lambda: name in self.pids(), what=f"the start of {name}")
+        wait_until(lambda: name in self.pids(), seconds=90, what=f"the start of {name}")
         pid = self.pids()[name]
         os.killpg(pid, signal.SIGKILL)
         return pid
@@ -137,7 +137,7 @@ class Stack:
     def kill(self, name: str) -> int:
         """kill -9 one process with its family and wait until the supervisor has started its successor."""
         pid = self.cut(name)
-        wait_until(lambda: self.pids().get(name, pid) != pid, what=f"the restart of {name}")
+        wait_until(lambda: self.pids().get(name, pid) != pid, seconds=90, what=f"the restart of {name}")
         return self.pids()[name]
 
     def left_running(self) -> dict[int, str]:
