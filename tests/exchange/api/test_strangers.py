@@ -19,6 +19,7 @@ from exchange.sharing.models import Endpoint, Subscription
 from exchange.sharing.subscribe import unsubscribe
 from hashsets.lists.models import ListAudience
 from hashsets.releases.models import TargetFile
+from hashsets.trust.models import ListTransfer
 from tests import cast
 from tests.exchange.api.conftest import MEMBER_SCOPES, Asker, Private, key_of, stranger_key
 from tests.exchange.api.matrix import MATRIX
@@ -100,6 +101,16 @@ def operations(private: Private) -> Iterator[tuple[str, str, dict[str, object]]]
     yield "post", f"{api}/renewal", {}
     yield "post", f"{api}/renewal/signatures", {"hosted": True}
     yield "post", f"{api}/close", {}
+    offer = ListTransfer.objects.create(
+        hash_list=private.hash_list,
+        giver=private.world.crew.organisation,
+        taker=private.lumen.organisation,
+        created_at=NOW,
+    )
+    yield "post", f"{api}/transfer", {"organisation_id": str(private.lumen.organisation.id)}
+    yield "delete", f"/api/v1/transfers/{offer.id}", {}
+    rule = {"key_ids": [str(private.world.key.id)], "threshold": 1}
+    yield "post", f"/api/v1/transfers/{offer.id}/accept", rule
 
 
 def collections() -> Iterator[str]:
