@@ -58,7 +58,8 @@ def test_a_part_whose_answer_was_lost_is_not_sent_twice(
     private: Private, live_server: Any, large: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = key_of(private.world.crew, PUBLISHER_SCOPES).key
-    send_part, lost = Session.send_part, []
+    send_part = Session.send_part
+    lost: list[int] = []
 
     def losing(session: Session, path: str, part: bytes, *, offset: int) -> Any:
         if not lost:
