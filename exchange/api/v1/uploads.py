@@ -103,6 +103,7 @@ class OneUpload(Door):
 
 class SubmitUpload(Door):
     needs: ClassVar = {"POST": need(Permission.SUBMISSION_CREATE)}
+    acts_on_rows_alone = False  # a large file is put together
 
     @extend_schema(request=SubmitUploadIn, responses={202: SubmissionOut}, summary="Submit a whole upload")
     def post(self, request: Request, upload_id: uuid.UUID) -> Response:
