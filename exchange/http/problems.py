@@ -24,6 +24,7 @@ from accounts.errors import (
     Unauthenticated,
     Unsupported,
 )
+from exchange.logs import cut_secrets
 
 log = structlog.get_logger(__name__)
 
@@ -67,18 +68,22 @@ def problem(
     errors: list[dict[str, str]] | None = None,
     facts: Mapping[str, Any] | None = None,
 ) -> HttpResponse:
-    """A problem document. `type` is a relative reference that the API's error catalogue resolves."""
+    """A problem document. `type` is a relative reference that the API's error catalogue resolves.
+
+    Words pass the filter of the log: a refusal may quote what it was sent, which may be a hash or a key.
+    """
     body: dict[str, Any] = {
         "type": f"/api/v1/errors#{code}",
         "title": status.phrase,
         "status": status.value,
         "code": code,
-        "detail": detail,
+        "detail": cut_secrets(detail),
     }
+    quoted = [{name: cut_secrets(text) for name, text in error.items()} for error in errors or ()]
     for name, value in (
-        ("field", field),
+        ("field", cut_secrets(field or "")),
         ("advice", advice),
-        ("errors", errors),
+        ("errors", quoted),
         ("facts", dict(facts or {})),
     ):
         if value:

@@ -6,7 +6,9 @@ from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from exchange.api.v1 import (
+    audit,
     changes,
+    credentials,
     custody,
     drafts,
     keys,
@@ -69,5 +71,9 @@ urlpatterns = [
     path("endpoints/<uuid:endpoint_id>/verify", sharing.VerifyEndpoint.as_view()),
     path("endpoints/<uuid:endpoint_id>/resume", sharing.ResumeEndpoint.as_view()),
     path("endpoints/<uuid:endpoint_id>/secret", sharing.RotateSecret.as_view()),
+    path("credentials", credentials.Credentials.as_view()),
+    path("credentials/<uuid:credential_id>", credentials.OneCredential.as_view()),
+    path("credentials/<uuid:credential_id>/roll", credentials.RollCredential.as_view()),
+    path("audit", audit.Audit.as_view()),
     path("attempts", sharing.Attempts.as_view()),
 ]

@@ -79,6 +79,11 @@ MATRIX: dict[tuple[str, str], str] = {
     ("POST", "endpoints/<uuid:endpoint_id>/verify"): ENDPOINT,
     ("POST", "endpoints/<uuid:endpoint_id>/resume"): ENDPOINT,
     ("POST", "endpoints/<uuid:endpoint_id>/secret"): ENDPOINT,
+    ("GET", "credentials"): "credential.manage",
+    ("POST", "credentials"): PERSON + "credential.manage",
+    ("DELETE", "credentials/<uuid:credential_id>"): PERSON + "credential.manage",
+    ("POST", "credentials/<uuid:credential_id>/roll"): PERSON + "credential.manage",
+    ("GET", "audit"): "audit.read",
     ("GET", "attempts"): VIEW,
 }
 

@@ -104,6 +104,9 @@ def operations(private: Private) -> Iterator[tuple[str, str, dict[str, object]]]
     yield "get", f"/api/v1/uploads/{upload.id}", {}
     yield "patch", f"/api/v1/uploads/{upload.id}", {}
     yield "post", f"/api/v1/uploads/{upload.id}/submit", {"mode": "add"}
+    credential = private.publisher.credential.id
+    yield "delete", f"/api/v1/credentials/{credential}", {}
+    yield "post", f"/api/v1/credentials/{credential}/roll", {}
     yield "get", f"{api}/signers", {}
     yield "post", f"{api}/signers", {"key_id": str(private.world.key.id)}
     yield "post", f"/api/v1/keys/{private.world.key.id}/confirm", {}
