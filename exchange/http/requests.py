@@ -31,9 +31,17 @@ class Utf8Request(WSGIRequest):
 
 
 class Gate(WSGIHandler):
-    """Django's WSGI application over such requests."""
+    """Django's WSGI application over such requests.
+
+    An address with a NUL names nothing: PostgreSQL refuses to look for it with an error of its own.
+    """
 
     request_class = Utf8Request
+
+    def get_response(self, request: HttpRequest) -> HttpResponseBase:
+        if "\x00" in request.path_info:
+            return problem(HTTPStatus.NOT_FOUND, code="not_found", detail="There is nothing at this address.")
+        return super().get_response(request)
 
 
 def read_only(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
