@@ -24,6 +24,8 @@ from exchange.demo.world import World
 
 PATIENCE_SECONDS: Final = 240.0
 PAUSE_SECONDS: Final = 0.05
+# Who approves must have proven presence a few minutes ago.
+FRESH_SECONDS: Final = 240.0
 
 
 def drawn_hashes(count: int, *, seed: str) -> list[str]:
@@ -56,8 +58,7 @@ class Publisher:
     def __post_init__(self) -> None:
         key = {"Authorization": f"Bearer {self.world.publisher_key}"}
         self._api = httpx.Client(base_url=self.base_url, headers=key, timeout=30)
-        approver = self.world.person("Harbor", Role.APPROVER)
-        self._approver = Person(self.base_url, email=approver.email, password=self.world.password)
+        self._sign_in()
 
     def __enter__(self) -> Self:
         return self
@@ -144,6 +145,9 @@ class Publisher:
         """Press the button. If the answer is lost, or the page changed meanwhile, the next look tells."""
         began = time.monotonic()
         try:
+            if began - self._signed_in > FRESH_SECONDS:
+                self._approver.__exit__()
+                self._sign_in()
             self._approver.press(f"/submissions/{submission}", f"/submissions/{submission}/approve")
             status = 200
         except httpx.TransportError:
@@ -151,6 +155,11 @@ class Publisher:
         except Unexpected:
             status = 409
         self.asked.append(Asked("approve", time.monotonic() - began, status))
+
+    def _sign_in(self) -> None:
+        approver = self.world.person("Harbor", Role.APPROVER)
+        self._approver = Person(self.base_url, email=approver.email, password=self.world.password)
+        self._signed_in = time.monotonic()
 
     def _sign(self, submission: str) -> None:
         """Sign what is open. An answer that gets lost does no harm: the same key signs the same bytes."""
