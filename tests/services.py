@@ -12,6 +12,7 @@ import functools
 import json
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import socket
@@ -162,8 +163,9 @@ class PostgreSQL:
         finally:
             connection.close()
 
-    def new_database(self, name: str) -> str:
-        """Create an empty database and return its URL."""
+    def new_database(self, stem: str) -> str:
+        """Create an empty database, named after the stem and never twice alike, and return its URL."""
+        name = f"{stem}_{secrets.token_hex(6)}"
         self.execute(f'CREATE DATABASE "{name}"')
         return self.url_of(name)
 

@@ -26,6 +26,9 @@ from exchange.demo.journey import Arrived
 from tests.stack import KINDS
 from tests.storyline import Stage, set_stage, stack_of
 
+# Two whole exchanges at once starve two cores, and a stage is expensive to set: all of this on one worker.
+pytestmark = pytest.mark.xdist_group("stack")
+
 STATIONS = [
     "upload and validate",
     "approve",
