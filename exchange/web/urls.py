@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.urls import path, register_converter
+from django.urls import include, path, register_converter
 from django.views.i18n import set_language
 
 from exchange.web.views import home, lists, people, releases, submissions
@@ -57,4 +57,9 @@ urlpatterns = [
     path(f"{_SUBMISSION}/return", submissions.Return.as_view(), name="return"),
     path(f"{_SUBMISSION}/withdraw", submissions.Withdraw.as_view(), name="withdraw"),
     path(f"{_SUBMISSION}/sign", submissions.Sign.as_view(), name="sign"),
+    path("", include("exchange.web.account.urls")),
+    path("", include("exchange.web.vetting.urls")),
+    path("", include("exchange.web.contribute.urls")),
+    path("", include("exchange.web.subscribe.urls")),
+    path("", include("exchange.web.oversee.urls")),
 ]

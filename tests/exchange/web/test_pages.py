@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
@@ -12,6 +13,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import URLPattern, URLResolver
 from django.utils import timezone
 
 from exchange.http.acting import PRESENCE_LASTS, PRESENT_KEY
@@ -270,10 +272,19 @@ def test_a_public_list_is_open_to_everybody_and_its_submissions_are_not(world: W
     assert answer.headers["Location"].startswith("/sign-in?next=")
 
 
+def every_pattern(patterns: Iterable[URLPattern | URLResolver]) -> Iterator[URLPattern]:
+    """The addresses themselves, those of the areas included."""
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from every_pattern(pattern.url_patterns)
+        else:
+            yield pattern
+
+
 def test_every_address_says_what_it_asks_for() -> None:
     views = {
         str(pattern.pattern): getattr(pattern.callback, "view_class", None)
-        for pattern in urlpatterns
+        for pattern in every_pattern(urlpatterns)
         if pattern.name != "language"  # Django's own, which only sets a cookie
     }
     assert len(views) > 15
