@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.urls import include, path, register_converter
+from django.urls import URLPattern, URLResolver, include, path, register_converter
 from django.views.i18n import set_language
 
 from exchange.web.views import home, lists, people, releases, submissions
@@ -38,7 +38,7 @@ register_converter(ReleaseNumber, "release")
 _LIST = "lists/<list_id:list_id>"
 _SUBMISSION = "submissions/<uuid:submission_id>"
 
-urlpatterns = [
+urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.Home.as_view(), name="home"),
     path("sign-in", people.SignIn.as_view(), name="sign-in"),
     path("sign-out", people.SignOut.as_view(), name="sign-out"),
