@@ -110,7 +110,7 @@ def new_stack(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callab
             stack = Stack(var, env=env)
         else:
             cluster: services.PostgreSQL = request.getfixturevalue("durable_postgresql")
-            url = cluster.new_database("hx")
+            url = cluster.new_database()
             redis: services.Redis = request.getfixturevalue("redis_server")
             stack = Stack(var, database_url=url, redis=redis, postgresql=cluster, env=env)
         started.append(stack)

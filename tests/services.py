@@ -163,9 +163,9 @@ class PostgreSQL:
         finally:
             connection.close()
 
-    def new_database(self, stem: str) -> str:
-        """Create an empty database, named after the stem and never twice alike, and return its URL."""
-        name = f"{stem}_{secrets.token_hex(6)}"
+    def new_database(self, name: str = "") -> str:
+        """Create an empty database and return its URL; without a name, one that nobody else took."""
+        name = name or f"hx_{secrets.token_hex(6)}"
         self.execute(f'CREATE DATABASE "{name}"')
         return self.url_of(name)
 

@@ -113,7 +113,7 @@ def stack_of(kind: str, request: pytest.FixtureRequest, var: Path) -> Iterator[S
             redis = services.Redis()
         except services.Missing as missing:
             lacking(missing)
-        stack = Stack(var, database_url=cluster.new_database("story"), redis=redis, postgresql=cluster)
+        stack = Stack(var, database_url=cluster.new_database(), redis=redis, postgresql=cluster)
     try:
         stack.start()
         yield stack
