@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from accounts.errors import Corrupt
 from accounts.sealing.keyring import current_keyring
 from accounts.sealing.sealing import Keyring, is_current, seal, unseal
+from accounts.sealing.texts import SECOND_FACTORS, open_text, seal_text
 
 OLD = Keyring((("k1", b"1" * 32),))
 NEW = Keyring((("k2", b"2" * 32), ("k1", b"1" * 32)))
@@ -97,3 +98,19 @@ def test_it_refuses_a_keyring_in_which_two_keys_share_an_id() -> None:
 def test_the_installation_has_a_keyring_that_works() -> None:
     keyring = current_keyring()
     assert unseal(seal(b"x", keyring=keyring, context="c"), keyring=keyring, context="c") == b"x"
+
+
+def test_a_text_opens_for_its_own_purpose_only() -> None:
+    sealed = seal_text("clé", context=SECOND_FACTORS)
+    assert "clé" not in sealed
+    assert open_text(sealed, context=SECOND_FACTORS) == "clé"
+    with pytest.raises(Corrupt) as refusal:
+        open_text(sealed, context="elsewhere")
+    assert refusal.value.code == "sealing.not_authentic"
+
+
+def test_bytes_that_are_no_text_are_refused_as_such() -> None:
+    sealed = seal(b"\xff", keyring=current_keyring(), context=SECOND_FACTORS)
+    with pytest.raises(Corrupt) as refusal:
+        open_text(sealed, context=SECOND_FACTORS)
+    assert refusal.value.code == "sealing.malformed"
