@@ -30,6 +30,9 @@ HX_PUBLIC_URL: str = (
     else required("HX_PUBLIC_URL", why="Members, notices and e-mails need the address of this exchange.")
 ).rstrip("/")
 _PUBLIC = urlsplit(HX_PUBLIC_URL)
+HX_NAME: str = env.str("HX_NAME", "Hash Exchange")
+# The address of a stylesheet, on this host, that sets the colours and the typeface again.
+HX_BRAND_STYLESHEET: str = env.str("HX_BRAND_STYLESHEET", "")
 
 # Secrets
 SECRET_KEY: str = secret_or_demo(
@@ -134,6 +137,7 @@ TEMPLATES = [
                 "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "exchange.web.frame.site",
             ],
         },
     },

@@ -7,7 +7,6 @@ declared is not answered. Refusals of the verbs become pages here and nowhere el
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, ClassVar
 from urllib.parse import urlencode
@@ -26,6 +25,7 @@ from accounts.identity.models import Organisation, User
 from exchange.http.acting import organisations_of, require_presence, session_actor
 from exchange.http.permissions import Need
 from exchange.http.problems import status_of
+from exchange.web.frame import Frame, frame_of
 from exchange.web.refusals import told
 
 UNSENT_KEY = "hx_unsent"
@@ -36,15 +36,6 @@ class NoOrganisation(NotAllowed):
     """A person is signed in, but has not said for which organisation, or has none any more."""
 
     default_code = "organisation.not_chosen"
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """What surrounds every page: who is signed in, and for whom they act."""
-
-    person: str
-    organisation: str | None
-    can_switch: bool
 
 
 class Page(View):
@@ -129,14 +120,11 @@ class Page(View):
         self.request.session[UNSENT_KEY] = {"back": self.back(), "fields": fields}
 
     def _frame(self) -> Frame | None:
-        user = self.request.user
-        if not isinstance(user, User):
-            return None
         names = {organisation.id: organisation.name for organisation in self.organisations}
         acting = (
             names.get(self.reader.organisation_id) if self.reader and self.reader.organisation_id else None
         )
-        return Frame(person=str(user), organisation=acting, can_switch=len(names) > 1)
+        return frame_of(self.request, self.reader, organisation=acting, can_switch=len(names) > 1)
 
     @property
     def organisations(self) -> list[Organisation]:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.conf import settings
+from django.urls import URLPattern, path
+
+from exchange.web.oversee import components
 
 urlpatterns: list[URLPattern] = []
+if settings.HX_DEMO:
+    urlpatterns.append(path("system/components", components.Components.as_view(), name="components"))
