@@ -68,6 +68,10 @@ class Action(StrEnum):
     ENDPOINT_RESUMED = "endpoint.resumed"
     ENDPOINT_CLOSED = "endpoint.closed"
     ENDPOINT_SECRET_ROTATED = "endpoint.secret_rotated"  # noqa: S105 - the name of an act
+    ENDPOINT_PINGED = "endpoint.pinged"
+    ENDPOINT_TESTED = "endpoint.tested"
+    ENDPOINT_REPLAYED = "endpoint.replayed"
+    NOTICE_RESENT = "notice.resent"
     CONFIRMATION_RECEIVED = "confirmation.received"
     CONFIRMATION_MISMATCHED = "confirmation.mismatched"
 

@@ -25,6 +25,13 @@ class Owed(NamedTuple):
     notified: int
     latest: int
     urgent: int
+    replays: int
+
+
+_OWED = (
+    *("endpoint_id", "hash_list_id", "notified_release"),
+    *("hash_list__latest_release", "hash_list__urgent_release", "replays"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +69,18 @@ def notices_for(endpoints: Sequence[Endpoint]) -> dict[UUID, Notice]:
     return {endpoint_id: compose(endpoint_id, told) for endpoint_id, told in news.items()}
 
 
+def newest_news(endpoint: Endpoint) -> list[News]:
+    """What could be told of all lists that `endpoint` follows, owed or not; without deltas."""
+    followed = EndpointCursor.objects.allowed().filter(endpoint=endpoint, hash_list__latest_release__gt=0)
+    told = [Owed(*row)._replace(notified=0, urgent=0) for row in followed.values_list(*_OWED)]
+    published = _published(told)
+    found = ((one, published.get((one.list_id, one.latest))) for one in told)
+    return [_news(one, newest) for one, newest in found if newest is not None]
+
+
 def _owed_to(endpoints: Iterable[Endpoint]) -> list[Owed]:
     behind = EndpointCursor.objects.owed().filter(endpoint_id__in=[endpoint.id for endpoint in endpoints])
-    rows = behind.values_list(
-        "endpoint_id",
-        "hash_list_id",
-        "notified_release",
-        "hash_list__latest_release",
-        "hash_list__urgent_release",
-    )
-    return [Owed(*row) for row in rows]
+    return [Owed(*row) for row in behind.values_list(*_OWED)]
 
 
 def _published(owed: Sequence[Owed]) -> dict[tuple[str, int], Published]:
@@ -131,4 +140,5 @@ def _news(one: Owed, newest: Published) -> News:
         timestamp_version=release.timestamp_version,
         snapshot_version=release.snapshot_version,
         delta=newest.delta_from(one.notified),
+        replays=one.replays,
     )

@@ -6,6 +6,22 @@ from typing import ClassVar
 
 from django.db import models
 
+from accounts.errors import NotFound
+from accounts.identity.acting import Actor
+
+
+class AttemptQuerySet(models.QuerySet["Attempt"]):
+    def of(self, actor: Actor) -> AttemptQuerySet:
+        return self.filter(organisation_id=actor.organisation())
+
+    def seen(self, attempt_id: int, actor: Actor) -> Attempt:
+        """One attempt of the actor's own organisation. Errors: NotFound `attempt.not_found`."""
+        # An id beyond what the column holds must not reach PostgreSQL.
+        found = self.of(actor).filter(id=attempt_id).first() if attempt_id < 2**63 else None
+        if found is None:
+            raise NotFound("There is no such attempt.", code="attempt.not_found")
+        return found
+
 
 class Attempt(models.Model):
     """One POST to one endpoint. `releases` is {list id: release} as told in the notice."""
@@ -13,7 +29,7 @@ class Attempt(models.Model):
     endpoint = models.ForeignKey("exchange.Endpoint", on_delete=models.PROTECT, related_name="attempts")
     organisation = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
     notice_id = models.CharField(max_length=64, help_text="webhook-id, stable across tries")
-    kind = models.CharField(max_length=16, help_text="release, challenge or test")
+    kind = models.CharField(max_length=16, help_text="release, challenge, ping, test or resend")
     urgent = models.BooleanField(default=False)
     releases = models.JSONField(default=dict)
     started_at = models.DateTimeField()
@@ -25,6 +41,8 @@ class Attempt(models.Model):
     request_body = models.TextField(blank=True)
     response_head = models.TextField(blank=True, help_text="first bytes of the answer, at most 1 KB kept")
     error = models.CharField(max_length=300, blank=True)
+
+    objects = AttemptQuerySet.as_manager()
 
     class Meta:
         indexes: ClassVar = [

@@ -17,6 +17,8 @@ from uuid import UUID
 MAX_BODY = 4_096
 RELEASE_TYPE = "release.published"
 CHALLENGE_TYPE = "endpoint.challenge"
+PING_TYPE = "endpoint.ping"
+TEST_TYPE = "release.test"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class News:
     timestamp_version: int
     snapshot_version: int
     delta: Delta | None
+    replays: int = 0
 
     def as_json(self) -> dict[str, object]:
         delta = self.delta and {
@@ -89,7 +92,7 @@ def compose(endpoint_id: UUID, news: Sequence[News]) -> Notice:
         fitting -= 1
     releases = {one.list_id: one.release for one in ordered[:fitting]}
     return Notice(
-        id=notice_id(endpoint_id, releases),
+        id=notice_id(endpoint_id, releases, replays=sum(one.replays for one in ordered[:fitting])),
         kind="release",
         body=body,
         releases=releases,
@@ -97,29 +100,52 @@ def compose(endpoint_id: UUID, news: Sequence[News]) -> Notice:
     )
 
 
-def notice_id(endpoint_id: UUID, releases: dict[str, int]) -> str:
-    """`msg_<endpoint>_<digest>`: says whom it is for, and is the same for the same endpoint and releases."""
+def notice_id(endpoint_id: UUID, releases: dict[str, int], *, replays: int = 0) -> str:
+    """`msg_<endpoint>_<digest>`: says whom it is for, and is the same for the same endpoint and releases.
+
+    Told again by a replay it is another notice: receivers rightly do nothing upon an id that they have seen.
+    """
     told = ",".join(f"{list_id}:{release}" for list_id, release in sorted(releases.items()))
-    digest = hashlib.sha256(f"{endpoint_id}|{told}".encode()).digest()[:15]
-    return f"msg_{endpoint_id.hex}_{base64.b32encode(digest).decode().lower()}"
+    return _id(endpoint_id, f"{endpoint_id}|{told}" + (f"|{replays}" if replays else ""))
 
 
 def challenge(endpoint_id: UUID, nonce: str, *, now: datetime) -> Notice:
     """The question that only the owner of the secret can answer; see `signature.challenge_answer`."""
-    digest = hashlib.sha256(nonce.encode()).digest()[:15]
     return Notice(
-        id=f"msg_{endpoint_id.hex}_{base64.b32encode(digest).decode().lower()}",
+        id=_id(endpoint_id, nonce),
         kind="challenge",
         body=_body(CHALLENGE_TYPE, now, {"endpoint": str(endpoint_id), "nonce": nonce}),
         releases={},
     )
 
 
+def ping(endpoint_id: UUID, nonce: str, *, now: datetime) -> Notice:
+    """Asks for nothing but a 2xx; `nonce` tells one ping from the next."""
+    body = _body(PING_TYPE, now, {"endpoint": str(endpoint_id)})
+    return Notice(_id(endpoint_id, nonce), "ping", body, releases={})
+
+
+def sample(endpoint_id: UUID, news: Sequence[News], nonce: str, *, now: datetime) -> Notice:
+    """A notice to try a receiver with: all as in a real one but the type, which nobody acts upon."""
+    fitting = list(news)
+    while len(body := _body(TEST_TYPE, now, _facts(endpoint_id, fitting))) >= MAX_BODY:
+        fitting.pop()
+    return Notice(_id(endpoint_id, nonce), "test", body, releases={})
+
+
+def _id(endpoint_id: UUID, told: str) -> str:
+    digest = hashlib.sha256(told.encode()).digest()[:15]
+    return f"msg_{endpoint_id.hex}_{base64.b32encode(digest).decode().lower()}"
+
+
+def _facts(endpoint_id: UUID, news: Sequence[News]) -> dict[str, object]:
+    return {"endpoint": str(endpoint_id), "lists": [one.as_json() for one in news]}
+
+
 def _release_body(endpoint_id: UUID, news: Sequence[News]) -> bytes:
     """The time is that of the newest publication told of, and not of sending."""
     newest = max(one.published_at for one in news)
-    lists = [one.as_json() for one in news]
-    return _body(RELEASE_TYPE, newest, {"endpoint": str(endpoint_id), "lists": lists})
+    return _body(RELEASE_TYPE, newest, _facts(endpoint_id, news))
 
 
 def _body(kind: str, at: datetime, facts: dict[str, object]) -> bytes:

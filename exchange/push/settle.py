@@ -62,7 +62,7 @@ def settle(tried: Sequence[Tried], *, lane: Lane, now: datetime, draw: Callable[
         }
         Attempt.objects.bulk_create([attempt_of(one) for one in tried])
         # (2) Cursors before leases: an endpoint must not be free while what it was told is not yet written.
-        _move_cursors([one for one in tried if one.delivered], now=now)
+        move_cursors([one for one in tried if one.delivered], now=now)
         if lane is Lane.URGENT:
             _put_off_urgent([one for one in tried if not one.delivered], now=now, draw=draw)
         chance = _spread(draw)
@@ -104,7 +104,7 @@ def attempt_of(one: Tried) -> Attempt:
     )
 
 
-def _move_cursors(delivered: Iterable[Tried], *, now: datetime) -> None:
+def move_cursors(delivered: Iterable[Tried], *, now: datetime) -> None:
     """One update per (list, release): usually one for hundreds of endpoints."""
     told: dict[tuple[str, int], list[Endpoint]] = defaultdict(list)
     for one in delivered:

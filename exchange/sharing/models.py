@@ -165,6 +165,10 @@ class Endpoint(models.Model):
 
 
 class EndpointCursorQuerySet(models.QuerySet["EndpointCursor"]):
+    def allowed(self) -> EndpointCursorQuerySet:
+        """Cursors of lists that the member may still know of."""
+        return self.filter(audience_includes("endpoint__organisation"))
+
     def owed(self) -> EndpointCursorQuerySet:
         """Cursors behind a list that can be pulled already and that the member may still see.
 
@@ -176,9 +180,8 @@ class EndpointCursorQuerySet(models.QuerySet["EndpointCursor"]):
             number=OuterRef("hash_list__latest_release"),
             exported_at__isnull=False,
         )
-        return self.filter(
+        return self.allowed().filter(
             Exists(pullable),
-            audience_includes("endpoint__organisation"),
             notified_release__lt=F("hash_list__latest_release"),
         )
 
@@ -206,6 +209,9 @@ class EndpointCursor(models.Model):
     urgent_release = models.PositiveIntegerField(default=0, help_text="the urgent release last tried")
     urgent_tries = models.PositiveSmallIntegerField(default=0)
     urgent_due_at = models.DateTimeField(null=True)
+    replays = models.PositiveIntegerField(
+        db_default=0, default=0, help_text="how often it was put back: a replayed notice has an id of its own"
+    )
 
     objects = EndpointCursorQuerySet.as_manager()
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from exchange.push.models import Attempt
 from exchange.push.signature import NoticeSigner
 from exchange.sharing import secrets
 from exchange.sharing.models import Endpoint, EndpointCursor, EndpointState, Subscription
@@ -126,6 +127,17 @@ def follow(
 
 def cursor_of(endpoint: Endpoint, hash_list: HashList) -> int:
     return EndpointCursor.objects.get(endpoint=endpoint, hash_list=hash_list).notified_release
+
+
+def attempt_to(endpoint: Endpoint, hash_list: HashList, *, release: int = 1, **columns: Any) -> Attempt:
+    """One delivered notice in the log, as a row."""
+    defaults: dict[str, Any] = {
+        "notice_id": f"msg_{endpoint.id.hex}_1", "kind": "release", "releases": {hash_list.id: release},
+        "started_at": NOW, "duration_ms": 5, "outcome": "delivered", "status": 204, "request_body": "{}",
+    }  # fmt: skip
+    return Attempt.objects.create(
+        endpoint=endpoint, organisation_id=endpoint.organisation_id, **(defaults | columns)
+    )
 
 
 Draw = Callable[[], float]

@@ -255,6 +255,17 @@ class EndpointIn(serializers.Serializer[Any]):
     description = serializers.CharField(max_length=300, allow_blank=True, default="")
 
 
+class EndpointChange(serializers.Serializer[Any]):
+    url = serializers.CharField(max_length=2_000)
+
+
+class ReplayIn(serializers.Serializer[Any]):
+    """`release` is the first to be told of again."""
+
+    list_id = serializers.CharField(max_length=64)
+    release = Whole(min_value=1, max_value=2**31 - 1)
+
+
 class NewEndpointOut(EndpointOut):
     """`secret` is shown once."""
 
@@ -291,6 +302,13 @@ class AttemptOut(serializers.Serializer[Any]):
     outcome = serializers.CharField()
     status = serializers.IntegerField(allow_null=True)
     error = serializers.CharField()
+
+
+class AttemptShown(AttemptOut):
+    """With what was sent and the beginning of what was answered."""
+
+    request_body = serializers.CharField()
+    response_head = serializers.CharField()
 
 
 class ActorOut(serializers.Serializer[Any]):

@@ -14,9 +14,12 @@ from rest_framework.response import Response
 from accounts.identity.roles import Permission
 from exchange.api.v1.shapes import (
     AttemptOut,
+    AttemptShown,
+    EndpointChange,
     EndpointIn,
     EndpointOut,
     NewEndpointOut,
+    ReplayIn,
     SubscriptionChange,
     SubscriptionIn,
     SubscriptionOut,
@@ -24,11 +27,13 @@ from exchange.api.v1.shapes import (
 )
 from exchange.http.pages import page_of
 from exchange.http.permissions import Door, need
+from exchange.push import by_hand
 from exchange.push.challenge import verify_endpoint
 from exchange.push.models import Attempt
 from exchange.sharing import endpoints
 from exchange.sharing.models import Endpoint, Subscription
 from exchange.sharing.policy import set_policy
+from exchange.sharing.replay import replay_from
 from exchange.sharing.subscribe import subscribe, unsubscribe
 from exchange.wakeups import wake
 
@@ -93,11 +98,25 @@ class Endpoints(Door):
 
 
 class OneEndpoint(Door):
-    needs: ClassVar = {"GET": need(Permission.LIST_VIEW), "DELETE": need(Permission.ENDPOINT_MANAGE)}
+    needs: ClassVar = {
+        "GET": need(Permission.LIST_VIEW),
+        "PATCH": need(Permission.ENDPOINT_MANAGE),
+        "DELETE": need(Permission.ENDPOINT_MANAGE),
+    }
 
     @extend_schema(responses=EndpointOut, summary="One endpoint")
     def get(self, request: Request, endpoint_id: uuid.UUID) -> Response:
         return Response(EndpointOut(endpoints.seen(endpoint_id, actor=self.actor)).data)
+
+    @extend_schema(
+        request=EndpointChange,
+        responses=EndpointOut,
+        summary="Point an endpoint elsewhere; the new URL must be proven again",
+    )
+    def patch(self, request: Request, endpoint_id: uuid.UUID) -> Response:
+        url = checked(EndpointChange, request.data)["url"]
+        endpoint = endpoints.change_url(endpoint_id, url=url, actor=self.actor, now=timezone.now())
+        return Response(EndpointOut(endpoint).data)
 
     @extend_schema(responses={204: None}, summary="Close an endpoint")
     def delete(self, request: Request, endpoint_id: uuid.UUID) -> Response:
@@ -115,6 +134,15 @@ class VerifyEndpoint(Door):
     def post(self, request: Request, endpoint_id: uuid.UUID) -> Response:
         endpoint = verify_endpoint(endpoint_id, actor=self.actor, now=timezone.now())
         wake("push")
+        return Response(EndpointOut(endpoint).data)
+
+
+class PauseEndpoint(Door):
+    needs: ClassVar = {"POST": need(Permission.ENDPOINT_MANAGE)}
+
+    @extend_schema(request=None, responses=EndpointOut, summary="Pause an endpoint; what is owed stays owed")
+    def post(self, request: Request, endpoint_id: uuid.UUID) -> Response:
+        endpoint = endpoints.pause_endpoint(endpoint_id, actor=self.actor, now=timezone.now())
         return Response(EndpointOut(endpoint).data)
 
 
@@ -137,6 +165,64 @@ class RotateSecret(Door):
     def post(self, request: Request, endpoint_id: uuid.UUID) -> Response:
         made = endpoints.rotate_secret(endpoint_id, actor=self.actor, now=timezone.now())
         return Response({**EndpointOut(made.endpoint).data, "secret": made.secret})
+
+
+class PingEndpoint(Door):
+    needs: ClassVar = {"POST": need(Permission.ENDPOINT_MANAGE)}
+    acts_on_rows_alone = False
+
+    @extend_schema(request=None, responses=AttemptShown, summary="Send a ping now and say how it ended")
+    def post(self, request: Request, endpoint_id: uuid.UUID) -> Response:
+        attempt = by_hand.ping_endpoint(endpoint_id, actor=self.actor, now=timezone.now())
+        wake("push")
+        return Response(AttemptShown(attempt).data)
+
+
+class TestEndpoint(Door):
+    needs: ClassVar = {"POST": need(Permission.ENDPOINT_MANAGE)}
+    acts_on_rows_alone = False
+
+    @extend_schema(
+        request=None,
+        responses=AttemptShown,
+        summary="Send a test notice (`release.test`) and say how it ended",
+    )
+    def post(self, request: Request, endpoint_id: uuid.UUID) -> Response:
+        attempt = by_hand.send_test(endpoint_id, actor=self.actor, now=timezone.now())
+        wake("push")
+        return Response(AttemptShown(attempt).data)
+
+
+class ReplayToEndpoint(Door):
+    needs: ClassVar = {"POST": need(Permission.ENDPOINT_MANAGE)}
+
+    @extend_schema(
+        request=ReplayIn, responses=EndpointOut, summary="Tell an endpoint again of a list, from a release on"
+    )
+    def post(self, request: Request, endpoint_id: uuid.UUID) -> Response:
+        fields = checked(ReplayIn, request.data)
+        replay_from(endpoint_id, **fields, actor=self.actor, now=timezone.now())
+        wake("push")
+        return Response(EndpointOut(endpoints.seen(endpoint_id, actor=self.actor)).data)
+
+
+class OneAttempt(Door):
+    needs: ClassVar = {"GET": need(Permission.LIST_VIEW)}
+
+    @extend_schema(responses=AttemptShown, summary="One try: what was sent and what was answered")
+    def get(self, request: Request, attempt_id: int) -> Response:
+        return Response(AttemptShown(Attempt.objects.seen(attempt_id, self.actor)).data)
+
+
+class ResendAttempt(Door):
+    needs: ClassVar = {"POST": need(Permission.ENDPOINT_MANAGE)}
+    acts_on_rows_alone = False
+
+    @extend_schema(request=None, responses=AttemptShown, summary="Send the same notice once more")
+    def post(self, request: Request, attempt_id: int) -> Response:
+        attempt = by_hand.resend_attempt(attempt_id, actor=self.actor, now=timezone.now())
+        wake("push")
+        return Response(AttemptShown(attempt).data)
 
 
 class Attempts(Door):

@@ -79,12 +79,19 @@ MATRIX: dict[tuple[str, str], str] = {
     ("POST", "endpoints/<uuid:endpoint_id>/verify"): ENDPOINT,
     ("POST", "endpoints/<uuid:endpoint_id>/resume"): ENDPOINT,
     ("POST", "endpoints/<uuid:endpoint_id>/secret"): ENDPOINT,
+    ("PATCH", "endpoints/<uuid:endpoint_id>"): ENDPOINT,
+    ("POST", "endpoints/<uuid:endpoint_id>/pause"): ENDPOINT,
+    ("POST", "endpoints/<uuid:endpoint_id>/ping"): ENDPOINT,
+    ("POST", "endpoints/<uuid:endpoint_id>/test"): ENDPOINT,
+    ("POST", "endpoints/<uuid:endpoint_id>/replay"): ENDPOINT,
     ("GET", "credentials"): "credential.manage",
     ("POST", "credentials"): PERSON + "credential.manage",
     ("DELETE", "credentials/<uuid:credential_id>"): PERSON + "credential.manage",
     ("POST", "credentials/<uuid:credential_id>/roll"): PERSON + "credential.manage",
     ("GET", "audit"): "audit.read",
     ("GET", "attempts"): VIEW,
+    ("GET", "attempts/<int:attempt_id>"): VIEW,
+    ("POST", "attempts/<int:attempt_id>/resend"): ENDPOINT,
 }
 
 OPEN_TO_ALL = {"schema/", "docs/"}  # descriptions of the API, without anybody's data

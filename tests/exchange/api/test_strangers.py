@@ -25,7 +25,7 @@ from hashsets.trust.models import ListTransfer
 from tests import cast
 from tests.exchange.api.conftest import MEMBER_SCOPES, Asker, Private, key_of, stranger_key
 from tests.exchange.api.matrix import MATRIX
-from tests.exchange.world import endpoint_of
+from tests.exchange.world import attempt_to, endpoint_of
 from tests.hashsets.releases.world import NOW
 
 # What a part of an upload must say about itself; nothing else looks at these headers.
@@ -97,6 +97,14 @@ def operations(private: Private) -> Iterator[tuple[str, str, dict[str, object]]]
     yield "post", f"/api/v1/endpoints/{endpoint.id}/verify", {}
     yield "post", f"/api/v1/endpoints/{endpoint.id}/resume", {}
     yield "post", f"/api/v1/endpoints/{endpoint.id}/secret", {}
+    yield "patch", f"/api/v1/endpoints/{endpoint.id}", {"url": "https://hooks.stranger.example/"}
+    yield "post", f"/api/v1/endpoints/{endpoint.id}/pause", {}
+    yield "post", f"/api/v1/endpoints/{endpoint.id}/ping", {}
+    yield "post", f"/api/v1/endpoints/{endpoint.id}/test", {}
+    yield "post", f"/api/v1/endpoints/{endpoint.id}/replay", {"list_id": private.hash_list.id, "release": 1}
+    attempt = attempt_to(endpoint, private.hash_list)
+    yield "get", f"/api/v1/attempts/{attempt.id}", {}
+    yield "post", f"/api/v1/attempts/{attempt.id}/resend", {}
     upload = open_upload(
         private.hash_list, length=5, sha256="0" * 64, actor=private.world.crew.contributor.actor, now=NOW
     )
