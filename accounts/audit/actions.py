@@ -22,6 +22,7 @@ class Action(StrEnum):
 
     CREDENTIAL_ISSUED = "credential.issued"
     CREDENTIAL_REVOKED = "credential.revoked"
+    CREDENTIAL_ROLLED = "credential.rolled"
 
     KEY_REGISTERED = "key.registered"
     KEY_CONFIRMED = "key.confirmed"
@@ -59,6 +60,13 @@ class Action(StrEnum):
     REPOSITORY_RESIGNED = "repository.resigned"
     REPOSITORY_DELEGATED = "repository.delegated"
 
+    LIST_FINDABLE_SET = "list.findable_set"
+    ACCESS_REQUESTED = "access.requested"
+    ACCESS_WITHDRAWN = "access.withdrawn"
+    ACCESS_AGREED = "access.agreed"
+    ACCESS_GRANTED = "access.granted"
+    ACCESS_DECLINED = "access.declined"
+    ACCESS_REVOKED = "access.revoked"
     SUBSCRIPTION_STARTED = "subscription.started"
     SUBSCRIPTION_ENDED = "subscription.ended"
     SUBSCRIPTION_POLICY_SET = "subscription.policy_set"

@@ -6,24 +6,25 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
-from accounts.credentials.format import digest_of, is_well_formed
+from accounts.credentials.format import LIVE, digest_of, is_well_formed
 from accounts.credentials.models import Credential
+from accounts.credentials.networks import is_within
 from accounts.errors import Unauthenticated
 from accounts.identity.acting import Actor, ActorKind
 from accounts.identity.models import Membership
-from accounts.identity.roles import CREDENTIAL_SCOPES, Permission
+from accounts.identity.roles import CREDENTIAL_SCOPES, TEST_SCOPES, Permission
 
 _USE_NOTED_EVERY = timedelta(minutes=1)
 
 
-def actor_for_key(key: str, *, now: datetime) -> Actor:
-    """The actor that `key` stands for.
+def actor_for_key(key: str, *, now: datetime, address: str = "") -> Actor:
+    """The actor that `key` stands for; `address` is the network address it comes from.
 
     The message is the same for every refusal, and unknown and revoked cost the same one query. It finds by
     digest, so no comparison of secrets could be timed. `code` is for our own logs.
 
     Errors: Unauthenticated `credential.unknown`, `credential.revoked`, `credential.expired`,
-    `credential.organisation_suspended`, `credential.issuer_left`.
+    `credential.organisation_suspended`, `credential.issuer_left`, `credential.elsewhere`.
     """
     if not is_well_formed(key):
         raise _refusal("unknown")
@@ -38,6 +39,9 @@ def actor_for_key(key: str, *, now: datetime) -> Actor:
         raise _refusal("organisation_suspended")
     if not _issuer_is_still_there(credential):
         raise _refusal("issuer_left")
+    # Last, so that a copied key that is used elsewhere does not look like one that is used.
+    if credential.networks and not is_within(address, credential.networks):
+        raise _refusal("elsewhere")
     _note_use(credential, now)
     return _actor(credential)
 
@@ -73,6 +77,7 @@ def _actor(credential: Credential) -> Actor:
     """Scopes as issued, but never beyond what credentials may hold today; unknown names give nothing."""
     known = {permission.value for permission in Permission}
     scopes = {Permission(name) for name in credential.scopes if name in known}
+    is_test = credential.mode != LIVE
     return Actor(
         kind=ActorKind.CREDENTIAL,
         organisation_id=credential.organisation_id,
@@ -80,5 +85,6 @@ def _actor(credential: Credential) -> Actor:
         person_id=credential.issued_by_id,
         credential_id=credential.id,
         label=credential.name,
-        permissions=CREDENTIAL_SCOPES & scopes,
+        permissions=(TEST_SCOPES if is_test else CREDENTIAL_SCOPES) & scopes,
+        is_test=is_test,
     )

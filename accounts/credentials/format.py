@@ -13,7 +13,7 @@ import string
 import zlib
 
 BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
-MODES = ("live", "test")
+LIVE, TEST = MODES = ("live", "test")
 _RANDOM_LENGTH = 32  # 190 bits: guessing is hopeless, so a plain digest of the key is enough at rest
 _CHECKSUM_LENGTH = 6  # 62**6 > 2**32, so every CRC-32 fits
 _HINT_LENGTH = 12

@@ -11,15 +11,17 @@ from django.db import transaction
 
 from accounts.audit.actions import Action
 from accounts.audit.record import record
-from accounts.credentials.format import MODES, digest_of, hint_of, new_key
+from accounts.credentials.format import MODES, TEST, digest_of, hint_of, new_key
 from accounts.credentials.models import Credential
+from accounts.credentials.networks import checked_networks
 from accounts.errors import Conflict, Invalid, NotAllowed, NotFound
 from accounts.identity.acting import Actor
 from accounts.identity.models import Membership, Organisation
-from accounts.identity.roles import CREDENTIAL_SCOPES, Permission
+from accounts.identity.roles import CREDENTIAL_SCOPES, TEST_SCOPES, Permission
 from accounts.wording import one_line
 
 MAX_LIFETIME = timedelta(days=400)  # a yearly rotation, with a month to be late
+MAX_OVERLAP = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,54 +41,125 @@ def issue_credential(
     expires_at: datetime,
     actor: Actor,
     now: datetime,
+    networks: Iterable[str] = (),
 ) -> IssuedCredential:
-    """Issue a key for `organisation` with `scopes`, until `expires_at`.
+    """Issue a key for `organisation` with `scopes`, until `expires_at`, for use from `networks` (none:
+    anywhere).
 
-    Only a person issues: they answer for what the credential does. Rolling a key over is issuing the next one
-    and revoking the old one later.
+    Only a person issues: they answer for what the credential does. `roll_credential` issues the next one.
 
     Errors: NotFound `organisation.not_found` (a stranger); NotAllowed `permission.missing`,
     `actor.person_needed`, `credential.scope_never`, `credential.scope_not_yours`; Invalid
-    `credential.scope_unknown`, `credential.scopes_missing`, `credential.mode`, `credential.expiry` or on the
-    name.
+    `credential.scope_unknown`, `credential.scopes_missing`, `credential.scope_not_in_test`,
+    `credential.mode`, `credential.expiry`, `credential.network…` or on the name.
     """
     actor.require_own(organisation.id)
     actor.require(Permission.CREDENTIAL_MANAGE)
     issuer = actor.person()
     granted = _scopes(scopes, actor)
-    if mode not in MODES:
-        raise Invalid("The mode is live or test.", code="credential.mode", field="mode")
+    _check_mode(mode, granted)
     _check_expiry(expires_at, now)
-    key = new_key(mode)
-    credential = Credential(
-        organisation=organisation,
-        name=one_line(name, field="name", limit=100),
-        mode=mode,
-        hint=hint_of(key),
-        digest=digest_of(key),
-        scopes=[scope.value for scope in granted],
-        issued_by_id=issuer,
-        created_at=now,
-        expires_at=expires_at,
-    )
+    credential, key = _unsaved(
+        organisation, name=one_line(name, field="name", limit=100), scopes=granted, mode=mode, issuer=issuer,
+        networks=checked_networks(networks), expires_at=expires_at, now=now,
+    )  # fmt: skip
     with transaction.atomic():
         _require_current(issuer, organisation)
         credential.save(force_insert=True)
-        record(
-            Action.CREDENTIAL_ISSUED,
-            actor=actor,
-            subject_type="credential",
-            subject_id=credential.id,
-            organisation_id=organisation.id,
-            now=now,
-            facts={
-                "name": credential.name,
-                "mode": mode,
-                "scopes": list(credential.scopes),
-                "expires_at": expires_at.isoformat(),
-            },
-        )
+        _record(Action.CREDENTIAL_ISSUED, credential, actor=actor, now=now)
     return IssuedCredential(credential=credential, key=key)
+
+
+def roll_credential(
+    credential_id: UUID,
+    *,
+    expires_at: datetime,
+    overlap: timedelta | None,
+    actor: Actor,
+    now: datetime,
+) -> IssuedCredential:
+    """Issue the next key for the same work; the old one ends after `overlap` (None: when it would anyway).
+
+    Errors: NotFound `credential.not_found`, the same for absent, another organisation's and one that is over;
+    Conflict `credential.rolled_already`; Invalid `credential.overlap`; and those of `issue_credential`.
+    """
+    actor.require(Permission.CREDENTIAL_MANAGE)
+    issuer = actor.person()
+    own = Credential.objects.filter(organisation_id=actor.organisation()).select_related("organisation")
+    old = own.usable(now).filter(id=credential_id).first()
+    if old is None:
+        raise NotFound("There is no such credential.", code="credential.not_found")
+    if overlap is not None and not timedelta(0) <= overlap <= MAX_OVERLAP:
+        raise Invalid(
+            f"The old key may stay valid for {MAX_OVERLAP.days} days at most.",
+            code="credential.overlap",
+            field="overlap",
+        )
+    granted = _scopes(old.scopes, actor)
+    _check_expiry(expires_at, now)
+    credential, key = _unsaved(
+        old.organisation, name=old.name, scopes=granted, mode=old.mode, issuer=issuer,
+        networks=old.networks, expires_at=expires_at, now=now, rolled_from=old,
+    )  # fmt: skip
+    with transaction.atomic():
+        _require_current(issuer, old.organisation)
+        # Of two people who roll it at once one wins: the first update changes what the second looks for.
+        ends = old.expires_at if overlap is None else min(old.expires_at, now + overlap)
+        unrolled = own.usable(now).filter(id=old.id, rolled_to__isnull=True, expires_at=old.expires_at)
+        if not Credential.objects.filter(id__in=unrolled.values("id")).update(expires_at=ends):
+            raise Conflict("This credential has a successor already.", code="credential.rolled_already")
+        credential.save(force_insert=True)
+        _record(Action.CREDENTIAL_ROLLED, credential, actor=actor, now=now, old_ends_at=ends.isoformat())
+    return IssuedCredential(credential=credential, key=key)
+
+
+def _unsaved(
+    organisation: Organisation,
+    *,
+    name: str,
+    scopes: Iterable[Permission],
+    mode: str,
+    issuer: UUID,
+    networks: list[str],
+    expires_at: datetime,
+    now: datetime,
+    rolled_from: Credential | None = None,
+) -> tuple[Credential, str]:
+    key = new_key(mode)
+    credential = Credential(
+        organisation=organisation,
+        name=name,
+        mode=mode,
+        hint=hint_of(key),
+        digest=digest_of(key),
+        scopes=[scope.value for scope in scopes],
+        networks=networks,
+        issued_by_id=issuer,
+        created_at=now,
+        expires_at=expires_at,
+        rolled_from=rolled_from,
+    )
+    return credential, key
+
+
+def _record(action: Action, credential: Credential, *, actor: Actor, now: datetime, **more: str) -> None:
+    record(
+        action,
+        actor=actor,
+        subject_type="credential",
+        subject_id=credential.id,
+        organisation_id=credential.organisation_id,
+        now=now,
+        facts={
+            "name": credential.name,
+            "mode": credential.mode,
+            "scopes": list(credential.scopes),
+            "networks": len(credential.networks),
+            "expires_at": credential.expires_at.isoformat(),
+            "rolled_from": str(credential.rolled_from_id) if credential.rolled_from_id else None,
+            **more,
+        },
+    )
 
 
 def revoke_credential(credential_id: UUID, *, actor: Actor, now: datetime) -> Credential:
@@ -143,6 +216,18 @@ def _scopes(scopes: Iterable[str], actor: Actor) -> list[Permission]:
             advice="Ask an admin of your organisation to issue this credential.",
         )
     return sorted(wanted)
+
+
+def _check_mode(mode: str, scopes: Iterable[Permission]) -> None:
+    if mode not in MODES:
+        raise Invalid("The mode is live or test.", code="credential.mode", field="mode")
+    if mode == TEST and not set(scopes) <= TEST_SCOPES:
+        raise Invalid(
+            "A test key reaches the sandbox lists only and cannot be given this scope.",
+            code="credential.scope_not_in_test",
+            field="scopes",
+            advice=f"Choose out of: {', '.join(sorted(TEST_SCOPES))}.",
+        )
 
 
 def _check_expiry(expires_at: datetime, now: datetime) -> None:

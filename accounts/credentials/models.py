@@ -31,6 +31,18 @@ class Credential(models.Model):
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True)
     last_used_at = models.DateTimeField(null=True)
+    networks = models.JSONField(
+        default=list,
+        db_default=models.Value([], output_field=models.JSONField()),
+        help_text="where it may be used from, as CIDR networks; empty means anywhere",
+    )
+    rolled_from = models.ForeignKey(
+        "accounts.Credential",
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="rolled_to",
+        help_text="the credential that this one takes over from",
+    )
 
     objects = CredentialQuerySet.as_manager()
 

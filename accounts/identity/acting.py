@@ -36,6 +36,8 @@ class Actor:
     credential_id: uuid.UUID | None
     label: str
     permissions: frozenset[Permission]
+    # A test key (`hx_test_`): it reaches the sandbox lists and nothing else, whatever its scopes say.
+    is_test: bool = False
 
     @property
     def is_person(self) -> bool:

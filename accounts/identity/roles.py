@@ -84,6 +84,9 @@ CREDENTIAL_SCOPES: frozenset[Permission] = frozenset(
     }
 )
 
+# What a test key may be given: to read, follow and confirm the sandbox lists.
+TEST_SCOPES: frozenset[Permission] = frozenset({_P.LIST_VIEW, _P.SUBSCRIPTION_MANAGE, _P.RELEASE_CONFIRM})
+
 
 def permissions_of(roles: Iterable[str]) -> frozenset[Permission]:
     """The union of what `roles` allow; unknown names give nothing (a removed role must fail closed)."""

@@ -17,6 +17,7 @@ from accounts.credentials.authenticate import actor_for_key
 from accounts.errors import Unauthenticated
 from accounts.identity.acting import Actor
 from exchange.http.acting import session_actor
+from exchange.http.origin import address_of
 
 # A key has 46 characters; anything much longer is noise that should not reach a digest.
 LONGEST_HEADER = 512
@@ -67,7 +68,7 @@ def key_in(request: HttpRequest) -> str | None:
 def credential_actor(request: HttpRequest) -> Actor | None:
     """The actor behind the request's key, or None without one. Errors: Unauthenticated for a bad key."""
     key = key_in(request)
-    return None if key is None else actor_for_key(key, now=timezone.now())
+    return None if key is None else actor_for_key(key, now=timezone.now(), address=address_of(request))
 
 
 class CredentialAuthentication(BaseAuthentication):

@@ -9,6 +9,7 @@ from django.utils.crypto import salted_hmac
 
 from accounts.identity.acting import Actor
 from exchange.calls.limit import count_call
+from exchange.http.origin import address_of
 
 
 def count(request: HttpRequest, actor: Actor | None) -> None:
@@ -21,12 +22,6 @@ def count(request: HttpRequest, actor: Actor | None) -> None:
     if known is not None:
         who, per_minute, per_day = str(known), settings.HX_CALLS_PER_MINUTE, settings.HX_CALLS_PER_DAY
     else:
-        who = salted_hmac("exchange.http.limits", _address(request), algorithm="sha256").hexdigest()[:32]
+        who = salted_hmac("exchange.http.limits", address_of(request), algorithm="sha256").hexdigest()[:32]
         per_minute, per_day = settings.HX_STRANGER_CALLS_PER_MINUTE, settings.HX_CALLS_PER_DAY
     count_call(who, per_minute=per_minute, per_day=per_day, now=timezone.now())
-
-
-def _address(request: HttpRequest) -> str:
-    """Behind a proxy the address that our own proxy saw, which is the last."""
-    forwarded = request.headers.get("X-Forwarded-For", "") if settings.SECURE_PROXY_SSL_HEADER else ""
-    return forwarded.rpartition(",")[2].strip() or str(request.META.get("REMOTE_ADDR", ""))

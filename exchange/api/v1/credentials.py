@@ -12,9 +12,8 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.credentials.issue import IssuedCredential, issue_credential, revoke_credential
+from accounts.credentials.issue import IssuedCredential, issue_credential, revoke_credential, roll_credential
 from accounts.credentials.models import Credential
-from accounts.errors import NotFound
 from accounts.identity.models import Organisation
 from accounts.identity.roles import CREDENTIAL_SCOPES, Permission
 from exchange.api.v1.shapes import Whole, checked
@@ -22,6 +21,7 @@ from exchange.http.pages import page_of
 from exchange.http.permissions import Door, need, person
 
 LONGEST_DAYS = 400
+LONGEST_OVERLAP_HOURS = 30 * 24
 
 
 class CredentialOut(serializers.Serializer[Any]):
@@ -32,6 +32,7 @@ class CredentialOut(serializers.Serializer[Any]):
     mode = serializers.CharField()
     hint = serializers.CharField()
     scopes = serializers.ListField(child=serializers.CharField())
+    networks = serializers.ListField(child=serializers.CharField())
     created_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField()
     revoked_at = serializers.DateTimeField(allow_null=True)
@@ -51,10 +52,14 @@ class CredentialIn(serializers.Serializer[Any]):
     )
     mode = serializers.ChoiceField(choices=["live", "test"], default="live")
     expires_in_days = Whole(min_value=1, max_value=LONGEST_DAYS, default=365)
+    networks = serializers.ListField(child=serializers.CharField(max_length=60), max_length=20, default=list)
 
 
 class RollIn(serializers.Serializer[Any]):
+    """`overlap_hours`: for how long the old key stays valid; left out, until it expires or is revoked."""
+
     expires_in_days = Whole(min_value=1, max_value=LONGEST_DAYS, default=365)
+    overlap_hours = Whole(min_value=0, max_value=LONGEST_OVERLAP_HOURS, default=None, allow_null=True)
 
 
 class Credentials(Door):
@@ -79,6 +84,7 @@ class Credentials(Door):
             scopes=asked["scopes"],
             mode=asked["mode"],
             expires_at=now + timedelta(days=asked["expires_in_days"]),
+            networks=asked["networks"],
             actor=self.actor,
             now=now,
         )
@@ -103,17 +109,12 @@ class RollCredential(Door):
         summary="The next key for the same work; the old one stays valid until you revoke it",
     )
     def post(self, request: Request, credential_id: uuid.UUID) -> Response:
-        days, now = checked(RollIn, request.data)["expires_in_days"], timezone.now()
-        own = Credential.objects.filter(organisation_id=self.actor.organisation())
-        old = own.usable(now).filter(id=credential_id).select_related("organisation").first()
-        if old is None:
-            raise NotFound("There is no such credential.", code="credential.not_found")
-        issued = issue_credential(
-            old.organisation,
-            name=old.name,
-            scopes=old.scopes,
-            mode=old.mode,
-            expires_at=now + timedelta(days=days),
+        asked, now = checked(RollIn, request.data), timezone.now()
+        hours = asked["overlap_hours"]
+        issued = roll_credential(
+            credential_id,
+            expires_at=now + timedelta(days=asked["expires_in_days"]),
+            overlap=None if hours is None else timedelta(hours=hours),
             actor=self.actor,
             now=now,
         )
