@@ -54,6 +54,8 @@ class Door(APIView):
 
     needs: ClassVar[Mapping[str, Need]] = {}
     permission_classes = ()  # `needs` decides, in `initial`
+    # Test keys reach the sandbox only: a door that knows how says so, every other one refuses them.
+    sandbox: ClassVar[bool] = False
     # False for a door whose act talks to others: HTTP has no place in a transaction.
     acts_on_rows_alone: ClassVar[bool] = True
 
@@ -66,6 +68,12 @@ class Door(APIView):
                 return  # REST framework answers 405 or the description itself
             raise NotAllowed("This address declares no right for this method.", code="route.undeclared")
         check(asked, request)
+        if self.reader is not None and self.reader.is_test and not self.sandbox:
+            raise NotAllowed(
+                "A test key reaches the sandbox lists only.",
+                code="credential.test_only",
+                advice="Issue a live key (hx_live_) under API credentials.",
+            )
         if request.method not in SAFE_METHODS:
             self._act_once(request)
 

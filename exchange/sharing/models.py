@@ -38,7 +38,9 @@ def audience_includes(organisation: str) -> Q:
 
 class SubscriptionQuerySet(models.QuerySet["Subscription"]):
     def of(self, actor: Actor) -> SubscriptionQuerySet:
-        return self.filter(organisation_id=actor.organisation())
+        """The subscriptions of the actor's organisation; for a test key those of sandbox lists."""
+        own = self.filter(organisation_id=actor.organisation())
+        return own.exclude(hash_list__sandbox="") if actor.is_test else own
 
     def current(self) -> SubscriptionQuerySet:
         """Subscriptions that count: not ended, of an active member that may still see the list."""

@@ -69,9 +69,9 @@ def unsubscribe(subscription_id: UUID, *, actor: Actor, now: datetime) -> Subscr
     actor.require(Permission.SUBSCRIPTION_MANAGE)
     with transaction.atomic():
         organisation = Organisation.objects.select_for_update(no_key=True).get(id=actor.organisation())
-        subscription = Subscription.objects.filter(
-            id=subscription_id, organisation=organisation, ended_at__isnull=True
-        ).first()
+        subscription = (
+            Subscription.objects.of(actor).filter(id=subscription_id, ended_at__isnull=True).first()
+        )
         if subscription is None:
             raise NotFound("There is no such subscription.", code="subscription.not_found")
         subscription.ended_at = now

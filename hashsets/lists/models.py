@@ -10,6 +10,7 @@ from django.db import models
 
 from accounts.errors import Conflict, NotAllowed, NotFound
 from accounts.identity.acting import Actor
+from accounts.identity.models import OrganisationStatus
 
 
 def new_list_id() -> str:
@@ -39,6 +40,13 @@ class ListStatus(models.TextChoices):
     CLOSED = "closed", "closed"
 
 
+class Sandbox(models.TextChoices):
+    """Lists of documented, harmless hashes that engineers try their systems against; always public."""
+
+    TRY = "try", "to try things with"
+    BAD_SIGNATURE = "bad-signature", "served with a signature that is wrong on purpose"
+
+
 class HashListQuerySet(models.QuerySet["HashList"]):
     """Every query about lists starts from an actor: there is no unscoped way for a door to read lists."""
 
@@ -49,6 +57,8 @@ class HashListQuerySet(models.QuerySet["HashList"]):
         """
         if actor is None or actor.organisation_id is None:
             return self.filter(audience=Audience.PUBLIC)
+        if actor.is_test:
+            return self.filter(audience=Audience.PUBLIC).exclude(sandbox="")
         if actor.is_operator:
             return self.all()
         named = ListAudience.objects.filter(organisation_id=actor.organisation_id).values("hash_list_id")
@@ -58,6 +68,26 @@ class HashListQuerySet(models.QuerySet["HashList"]):
             | models.Q(audience__in=[Audience.PUBLIC, Audience.MEMBERS])
             | models.Q(audience=Audience.KINDS, audience_kinds__contains=f",{kind},")
             | models.Q(audience=Audience.NAMED, id__in=named)
+        )
+
+    def on_request_for(self, actor: Actor | None) -> HashListQuerySet:
+        """Lists that are not visible to `actor`, but whose publisher lets members find them and ask.
+
+        What may be shown of them is what the publisher states (title, purpose, legal basis, …), never what
+        they hold. A list that is not `findable` stays unknown altogether.
+        """
+        if actor is None or actor.organisation_id is None or actor.is_test or actor.is_operator:
+            return self.none()
+        named = ListAudience.objects.filter(organisation_id=actor.organisation_id).values("hash_list_id")
+        return (
+            self.filter(
+                audience=Audience.NAMED,
+                findable=True,
+                status=ListStatus.ACTIVE,
+                organisation__status=OrganisationStatus.ACTIVE,
+            )
+            .exclude(organisation_id=actor.organisation_id)
+            .exclude(id__in=named)
         )
 
     def owned_by(self, actor: Actor) -> HashListQuerySet:
@@ -98,6 +128,19 @@ class HashList(models.Model):
     audience = models.CharField(max_length=8, choices=Audience.choices, default=Audience.NAMED)
     # Comma-wrapped (",company,ngo,") because JSON containment differs between SQLite and PostgreSQL.
     audience_kinds = models.CharField(max_length=64, blank=True, default="")
+    findable = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="members outside a named audience may know of it and ask for access",
+    )
+    sandbox = models.CharField(
+        max_length=16,
+        choices=Sandbox.choices,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="empty for real lists",
+    )
     hash_types = models.JSONField(help_text="slugs, sorted")
     scheme = models.CharField(
         max_length=32, default="none", help_text="classification scheme, see hashsets.core.schemes"

@@ -26,6 +26,7 @@ LARGEST_RELEASE: Final = 2**31 - 1
 
 class Changes(Door):
     needs: ClassVar = {"GET": PUBLIC}
+    sandbox = True
 
     @extend_schema(
         parameters=[

@@ -45,6 +45,7 @@ def list_shape(row: HashList, actor: Actor | None) -> dict[str, Any]:
 
 class Lists(Door):
     needs: ClassVar = {"GET": PUBLIC, "POST": person(Permission.LIST_MANAGE)}
+    sandbox = True
 
     @extend_schema(responses=ListOut(many=True), summary="Lists that you may see")
     def get(self, request: Request) -> Response:
@@ -67,6 +68,7 @@ class Lists(Door):
 
 class OneList(Door):
     needs: ClassVar = {"GET": PUBLIC}
+    sandbox = True
 
     @extend_schema(responses=ListOut, summary="One list")
     def get(self, request: Request, list_id: str) -> Response:

@@ -23,6 +23,7 @@ from hashsets.releases.models import Release
 
 class Releases(Door):
     needs: ClassVar = {"GET": PUBLIC}
+    sandbox = True
 
     @extend_schema(responses=ReleaseOut(many=True), summary="Releases of a list, newest first")
     def get(self, request: Request, list_id: str) -> Response:
@@ -38,6 +39,7 @@ class Releases(Door):
 
 class OneRelease(Door):
     needs: ClassVar = {"GET": PUBLIC}
+    sandbox = True
 
     @extend_schema(responses=ReleaseOut, summary="One release")
     def get(self, request: Request, list_id: str, number: int) -> Response:
@@ -50,6 +52,7 @@ class OneRelease(Door):
 
 class Confirmations(Door):
     needs: ClassVar = {"GET": need(Permission.LIST_VIEW), "POST": need(Permission.RELEASE_CONFIRM)}
+    sandbox = True
 
     @extend_schema(responses=ConfirmationOut(many=True), summary="Your organisation's confirmations")
     def get(self, request: Request, list_id: str) -> Response:

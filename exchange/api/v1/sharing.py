@@ -40,10 +40,11 @@ from exchange.wakeups import wake
 
 class Subscriptions(Door):
     needs: ClassVar = {"GET": need(Permission.LIST_VIEW), "POST": need(Permission.SUBSCRIPTION_MANAGE)}
+    sandbox = True
 
     @extend_schema(responses=SubscriptionOut(many=True), summary="Your organisation's subscriptions")
     def get(self, request: Request) -> Response:
-        rows = Subscription.objects.filter(organisation_id=self.actor.organisation(), ended_at__isnull=True)
+        rows = Subscription.objects.of(self.actor).filter(ended_at__isnull=True)
         page = page_of(rows, request, key="created_at", render=lambda row: SubscriptionOut(row).data)
         return Response({"items": page.items, "next": page.next})
 
@@ -60,6 +61,7 @@ class OneSubscription(Door):
         "PATCH": need(Permission.SUBSCRIPTION_MANAGE),
         "DELETE": need(Permission.SUBSCRIPTION_MANAGE),
     }
+    sandbox = True
 
     @extend_schema(
         request=SubscriptionChange,

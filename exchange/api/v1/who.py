@@ -15,6 +15,7 @@ from exchange.http.permissions import ANY_MEMBER, Door
 
 class Who(Door):
     needs: ClassVar = {"GET": ANY_MEMBER}
+    sandbox = True
 
     @extend_schema(responses=ActorOut, summary="Who am I")
     def get(self, request: Request) -> Response:
