@@ -14,7 +14,9 @@ from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register, run_checks
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections
+
+from accounts.rotation.rotate import standing
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]", "::1"})
 
@@ -174,6 +176,25 @@ def _role(*, superuser: bool, owner: bool) -> list[CheckMessage]:
             )
         ]
     return []
+
+
+@register(Tags.database)
+def secrets_can_be_opened(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """hx.E014: a key was dropped from HX_SECRETS_KEYS that stored secrets still need."""
+    found: list[CheckMessage] = []
+    if DEFAULT_DB_ALIAS in (databases or ()):
+        tables = set(connections[DEFAULT_DB_ALIAS].introspection.table_names())
+        # Before the first migration there is no table, and no secret either.
+        missing = standing(tables=tables).missing
+        if missing:
+            found.append(
+                Error(
+                    f"HX_SECRETS_KEYS lacks keys that stored secrets are sealed with: {', '.join(missing)}.",
+                    hint="Add them after the current one. `manage.py rotate_secrets` says when to drop them.",
+                    id="hx.E014",
+                )
+            )
+    return found
 
 
 def refuse_unsafe_start() -> None:

@@ -20,6 +20,8 @@ class Action(StrEnum):
     SIGN_IN_FAILED = "sign_in.failed"
     SIGN_OUT = "sign_out.done"
 
+    SECRETS_RESEALED = "secrets.resealed"
+
     CREDENTIAL_ISSUED = "credential.issued"
     CREDENTIAL_REVOKED = "credential.revoked"
     CREDENTIAL_ROLLED = "credential.rolled"

@@ -7,6 +7,8 @@ from typing import ClassVar
 
 from django.db import models
 
+from accounts.sealing.columns import SealedField
+
 
 class RememberedCall(models.Model):
     """A state-changing call that carries an Idempotency-Key, and its answer once there is one.
@@ -24,7 +26,11 @@ class RememberedCall(models.Model):
     )
     status = models.PositiveSmallIntegerField(null=True, help_text="HTTP status of the answer; null = none")
     media_type = models.CharField(max_length=100, blank=True)
-    sealed_body = models.TextField(blank=True, help_text="AES-GCM: an answer may show a secret once")
+    sealed_body = SealedField(
+        blank=True,
+        bound_to="RememberedCall:{id}:body",
+        help_text="AES-GCM: an answer may show a secret once",
+    )
     kept_until = models.DateTimeField()
 
     class Meta:

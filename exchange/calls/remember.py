@@ -15,6 +15,7 @@ from typing import Final
 from django.db import IntegrityError, transaction
 
 from accounts.errors import Conflict
+from accounts.sealing.columns import context_of
 from accounts.sealing.keyring import current_keyring
 from accounts.sealing.sealing import seal, unseal
 from exchange.calls.models import RememberedCall
@@ -97,4 +98,4 @@ def _answer(row: RememberedCall) -> Answer:
 
 
 def _context(call_id: uuid.UUID) -> str:
-    return f"RememberedCall:{call_id}:body"
+    return context_of(RememberedCall, "sealed_body", call_id)

@@ -13,6 +13,7 @@ from django.db.models.functions import Concat
 from accounts.errors import NotFound
 from accounts.identity.acting import Actor
 from accounts.identity.models import OrganisationKind, OrganisationStatus
+from accounts.sealing.columns import SealedField
 from hashsets.lists.models import Audience, ListAudience
 from hashsets.releases.models import Release
 
@@ -135,10 +136,11 @@ class Endpoint(models.Model):
     host = models.CharField(max_length=300, help_text="host and port in lower case: fairness is per host")
     description = models.CharField(max_length=300, blank=True)
     state = models.CharField(max_length=12, choices=EndpointState.choices, default=EndpointState.UNVERIFIED)
-    sealed_secret = models.TextField(
-        help_text="AES-GCM, see accounts.sealing; associated data is this row's id"
+    sealed_secret = SealedField(
+        bound_to="endpoint:{id}:secret",
+        help_text="AES-GCM, see accounts.sealing; associated data is this row's id",
     )
-    sealed_previous_secret = models.TextField(blank=True)
+    sealed_previous_secret = SealedField(blank=True, bound_to="endpoint:{id}:previous_secret")
     previous_secret_until = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     verified_at = models.DateTimeField(null=True)

@@ -7,6 +7,7 @@ import secrets
 from datetime import datetime
 from uuid import UUID
 
+from accounts.sealing.columns import context_of
 from accounts.sealing.keyring import current_keyring
 from accounts.sealing.sealing import Keyring, seal, unseal
 from exchange.sharing.models import Endpoint
@@ -25,13 +26,15 @@ def shown(secret: bytes) -> str:
 
 
 def sealed_secret(secret: bytes, *, endpoint_id: UUID, field: str = "secret") -> str:
-    return seal(secret, keyring=current_keyring(), context=_context(endpoint_id, field))
+    return seal(secret, keyring=current_keyring(), context=_context(endpoint_id, f"sealed_{field}"))
 
 
 def current_secret(endpoint: Endpoint, *, keyring: Keyring | None = None) -> bytes:
     """Errors: Corrupt when the sealed value cannot be opened."""
     return unseal(
-        endpoint.sealed_secret, keyring=keyring or current_keyring(), context=_context(endpoint.id, "secret")
+        endpoint.sealed_secret,
+        keyring=keyring or current_keyring(),
+        context=_context(endpoint.id, "sealed_secret"),
     )
 
 
@@ -45,9 +48,9 @@ def valid_secrets(endpoint: Endpoint, *, now: datetime, keyring: Keyring | None 
     until = endpoint.previous_secret_until
     if not endpoint.sealed_previous_secret or until is None or until <= now:
         return (current,)
-    context = _context(endpoint.id, "previous_secret")
+    context = _context(endpoint.id, "sealed_previous_secret")
     return (current, unseal(endpoint.sealed_previous_secret, keyring=keyring, context=context))
 
 
-def _context(endpoint_id: UUID, field: str) -> str:
-    return f"endpoint:{endpoint_id}:{field}"
+def _context(endpoint_id: UUID, column: str) -> str:
+    return context_of(Endpoint, column, endpoint_id)

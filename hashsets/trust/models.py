@@ -7,6 +7,8 @@ from typing import ClassVar
 
 from django.db import models
 
+from accounts.sealing.columns import SealedField
+
 DIRECTORY = "directory"
 
 
@@ -132,7 +134,10 @@ class PrivateKey(models.Model):
     organisation = models.ForeignKey(
         "accounts.Organisation", on_delete=models.PROTECT, null=True, related_name="+"
     )
-    sealed = models.TextField(help_text="AES-GCM, see accounts.sealing; associated data is this row's id")
+    sealed = SealedField(
+        bound_to="PrivateKey:{id}:sealed",
+        help_text="AES-GCM, see accounts.sealing; associated data is this row's id",
+    )
     created_at = models.DateTimeField()
     retired_at = models.DateTimeField(null=True, help_text="null while the key is in use")
 

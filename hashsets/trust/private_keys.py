@@ -16,6 +16,7 @@ from django.conf import settings
 from securesystemslib.signer import Key
 
 from accounts.errors import Corrupt, NotAllowed, NotFound
+from accounts.sealing.columns import context_of
 from accounts.sealing.keyring import current_keyring
 from accounts.sealing.sealing import seal, unseal
 from hashsets.trust.keys import key_from_raw
@@ -98,7 +99,7 @@ def public_half(
 
 
 def _context(row_id: uuid.UUID) -> str:
-    return f"PrivateKey:{row_id}:sealed"
+    return context_of(PrivateKey, "sealed", row_id)
 
 
 def _refuse_officer_outside_demo(purpose: PrivateKeyPurpose) -> None:
