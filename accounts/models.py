@@ -4,7 +4,33 @@ from __future__ import annotations
 
 from accounts.audit.models import AuditEvent, AuditHead
 from accounts.credentials.models import Credential
+from accounts.domains.models import DomainProof
 from accounts.identity.models import Membership, Organisation, User
+from accounts.membership.models import Acceptance, Agreement, DutyContact
 from accounts.signing_keys.models import SigningKey
+from accounts.standing.models import Condition, Measure, Notice, Standing
+from accounts.vetting.models import Case, CaseNote, CasePart, Checklist, Decision, Evidence
 
-__all__ = ["AuditEvent", "AuditHead", "Credential", "Membership", "Organisation", "SigningKey", "User"]
+__all__ = [
+    "Acceptance",
+    "Agreement",
+    "AuditEvent",
+    "AuditHead",
+    "Case",
+    "CaseNote",
+    "CasePart",
+    "Checklist",
+    "Condition",
+    "Credential",
+    "Decision",
+    "DomainProof",
+    "DutyContact",
+    "Evidence",
+    "Measure",
+    "Membership",
+    "Notice",
+    "Organisation",
+    "SigningKey",
+    "Standing",
+    "User",
+]

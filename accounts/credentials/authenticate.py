@@ -85,6 +85,6 @@ def _actor(credential: Credential) -> Actor:
         person_id=credential.issued_by_id,
         credential_id=credential.id,
         label=credential.name,
-        permissions=(TEST_SCOPES if is_test else CREDENTIAL_SCOPES) & scopes,
+        permissions=credential.organisation.leaves((TEST_SCOPES if is_test else CREDENTIAL_SCOPES) & scopes),
         is_test=is_test,
     )

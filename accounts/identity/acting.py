@@ -18,6 +18,7 @@ from accounts.identity.roles import Permission, permissions_of
 class ActorKind(StrEnum):
     PERSON = "person"
     CREDENTIAL = "credential"
+    APPLICANT = "applicant"
     SYSTEM = "system"
 
 
@@ -113,7 +114,8 @@ class Actor:
 
 def person_acting(user: User, organisation: Organisation) -> Actor | None:
     """The actor for a signed-in person in one organisation, or None when they have no current membership."""
-    membership = Membership.objects.current().filter(user=user, organisation=organisation).first()
+    current = Membership.objects.current().filter(user=user, organisation=organisation)
+    membership = current.select_related("organisation").first()
     if membership is None:
         return None
     return Actor(
@@ -123,7 +125,7 @@ def person_acting(user: User, organisation: Organisation) -> Actor | None:
         person_id=user.id,
         credential_id=None,
         label=user.name or user.email,
-        permissions=permissions_of(membership.roles),
+        permissions=membership.organisation.leaves(permissions_of(membership.roles)),
     )
 
 
@@ -136,5 +138,18 @@ def system_actor(label: str) -> Actor:
         person_id=None,
         credential_id=None,
         label=label,
+        permissions=frozenset(),
+    )
+
+
+def applicant_actor(reference: str) -> Actor:
+    """Whoever holds the code of an application: no person of ours, and no right beyond that application."""
+    return Actor(
+        kind=ActorKind.APPLICANT,
+        organisation_id=None,
+        organisation_kind=None,
+        person_id=None,
+        credential_id=None,
+        label=f"Applicant {reference}",
         permissions=frozenset(),
     )

@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils.crypto import salted_hmac
 
-from accounts.identity.roles import OPERATOR_ROLES, Role
+from accounts.identity.roles import OPERATOR_ROLES, READ_ONLY, Permission, Role
 
 
 class OrganisationKind(models.TextChoices):
@@ -56,6 +56,12 @@ class Organisation(models.Model):
         max_length=16, choices=OrganisationStatus.choices, default=OrganisationStatus.APPLICANT
     )
     created_at = models.DateTimeField()
+    blocked = models.JSONField(
+        default=list, help_text="names of rights that open conditions take from everybody in it"
+    )
+    read_only_since = models.DateTimeField(
+        null=True, help_text="set while a review or an agreement is overdue; see accounts.vetting.standing"
+    )
 
     objects = OrganisationQuerySet.as_manager()
 
@@ -73,6 +79,11 @@ class Organisation(models.Model):
     @property
     def is_active(self) -> bool:
         return self.status == OrganisationStatus.ACTIVE
+
+    def leaves(self, permissions: frozenset[Permission]) -> frozenset[Permission]:
+        """What conditions and an overdue review leave of `permissions`, for people and credentials alike."""
+        left = permissions if self.read_only_since is None else permissions & READ_ONLY
+        return frozenset(permission for permission in left if permission.value not in self.blocked)
 
 
 class People(BaseUserManager["User"]):

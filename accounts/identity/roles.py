@@ -86,6 +86,22 @@ CREDENTIAL_SCOPES: frozenset[Permission] = frozenset(
 
 # What a test key may be given: to read, follow and confirm the sandbox lists.
 TEST_SCOPES: frozenset[Permission] = frozenset({_P.LIST_VIEW, _P.SUBSCRIPTION_MANAGE, _P.RELEASE_CONFIRM})
+# What stays while an organisation is read-only. Confirming stays, because what is withdrawn must still reach
+# it and be seen to; arranging people stays, because only an admin can end the state.
+READ_ONLY: frozenset[Permission] = frozenset(
+    {_P.LIST_VIEW, _P.AUDIT_READ, _P.RELEASE_CONFIRM, _P.MEMBER_MANAGE}
+)
+# What a condition of approval may take away: acts that reach others.
+BLOCKABLE: tuple[Permission, ...] = (
+    _P.LIST_MANAGE,
+    _P.SUBMISSION_CREATE,
+    _P.SUBMISSION_APPROVE,
+    _P.RELEASE_SIGN,
+    _P.SUBSCRIPTION_MANAGE,
+    _P.ENDPOINT_MANAGE,
+    _P.CREDENTIAL_MANAGE,
+    _P.KEY_MANAGE,
+)
 
 
 def permissions_of(roles: Iterable[str]) -> frozenset[Permission]:
