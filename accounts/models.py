@@ -6,6 +6,7 @@ from accounts.audit.models import AuditEvent, AuditHead
 from accounts.credentials.models import Credential
 from accounts.domains.models import DomainProof
 from accounts.identity.models import Membership, Organisation, User
+from accounts.mail.models import OutgoingMail
 from accounts.membership.models import Acceptance, Agreement, DutyContact
 from accounts.signing_keys.models import SigningKey
 from accounts.standing.models import Condition, Measure, Notice, Standing
@@ -30,6 +31,7 @@ __all__ = [
     "Membership",
     "Notice",
     "Organisation",
+    "OutgoingMail",
     "SigningKey",
     "Standing",
     "User",

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from accounts.audit.heads import export_head
 from exchange.calls import forget
+from exchange.mail import send
 from exchange.push.deliver import deliver_due
 from exchange.wakeups import wake
 from hashsets.blobs import scratch
@@ -75,6 +76,8 @@ STATIONS: tuple[Station, ...] = (
         lambda key, _: uploads.forget_upload_in_parts(key),
     ),
     Station("clear-leftovers", "data", scratch.leftovers_due, lambda path, now: scratch.clear_leftover(path)),
+    Station("mail", "data", send.mail_due, lambda key, now: send.send_mail(key, now=now)),
+    Station("forget-mail", "data", send.forgetting_due, lambda key, now: send.forget_mail(key, now=now)),
     Station("audit-heads", "data", lambda now, limit: ["head"], lambda _, now: export_head(now=now)),
     Station("push", "push", lambda now, limit: ["routine"], lambda lane, now: deliver_due(lane=lane)),
     Station(
