@@ -5,6 +5,7 @@ from __future__ import annotations
 from accounts.audit.models import AuditEvent, AuditHead
 from accounts.credentials.models import Credential
 from accounts.domains.models import DomainProof
+from accounts.factors.models import CodeApp, Passkey, RecoveryCode
 from accounts.identity.models import Membership, Organisation, User
 from accounts.mail.models import OutgoingMail
 from accounts.membership.models import Acceptance, Agreement, DutyContact
@@ -21,6 +22,7 @@ __all__ = [
     "CaseNote",
     "CasePart",
     "Checklist",
+    "CodeApp",
     "Condition",
     "Credential",
     "Decision",
@@ -32,6 +34,8 @@ __all__ = [
     "Notice",
     "Organisation",
     "OutgoingMail",
+    "Passkey",
+    "RecoveryCode",
     "SigningKey",
     "Standing",
     "User",

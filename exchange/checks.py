@@ -72,6 +72,20 @@ def production_is_closed(**_: Any) -> list[CheckMessage]:
 
 
 @register(Tags.security)
+def no_page_shows_a_code(**_: Any) -> list[CheckMessage]:
+    """hx.E020: a second step that the page itself tells is none."""
+    if settings.HX_DEMO or not settings.HX_DEMO_CODES:
+        return []
+    return [
+        Error(
+            "HX_DEMO_CODES is on outside the demo: the sign-in page would show everybody's code.",
+            hint="Unset HX_DEMO_CODES.",
+            id="hx.E020",
+        )
+    ]
+
+
+@register(Tags.security)
 def blob_store_is_known(**_: Any) -> list[CheckMessage]:
     """hx.E011: a mistyped BLOB_URL must not become a folder of that name."""
     scheme, separator, _rest = settings.BLOB_URL.partition("://")

@@ -6,7 +6,7 @@ from exchange.access.models import AccessRequest
 from exchange.calls.models import CallCount, RememberedCall
 from exchange.push.models import Attempt
 from exchange.sharing.models import Confirmation, Endpoint, EndpointCursor, Fetch, Notified, Subscription
-from exchange.web.models import SignInTry
+from exchange.web.models import OpenSession, SignInTry
 
 __all__ = [
     "AccessRequest",
@@ -17,6 +17,7 @@ __all__ = [
     "EndpointCursor",
     "Fetch",
     "Notified",
+    "OpenSession",
     "RememberedCall",
     "SignInTry",
     "Subscription",

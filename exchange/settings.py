@@ -22,6 +22,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 # What this installation is
 HX_DEMO: bool = env.bool("HX_DEMO", False)
 DEBUG: bool = env.bool("HX_DEBUG", False)
+# The demo's visitors have no phone of the sample people: its pages show the code that it would show.
+HX_DEMO_CODES: bool = env.bool("HX_DEMO_CODES", HX_DEMO)
 HX_VAR: Path = Path(env.str("HX_VAR", str(BASE_DIR / "var"))).resolve()
 HX_VAR.mkdir(parents=True, exist_ok=True)
 HX_PUBLIC_URL: str = (

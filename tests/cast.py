@@ -14,9 +14,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from accounts.identity.acting import Actor, person_acting, system_actor
+from django.utils import timezone
+
+from accounts.factors import totp
+from accounts.factors.code_app import seed_of, set_up_code_app
+from accounts.factors.models import CodeApp
+from accounts.factors.recovery import issue_recovery_codes
+from accounts.identity.acting import Actor, person_acting, person_alone, system_actor
 from accounts.identity.models import Membership, Organisation, OrganisationKind, User
 from accounts.identity.roles import Role
 from accounts.membership.members import add_member
@@ -148,6 +154,48 @@ def acting(user: User, organisation: Organisation) -> Actor:
     actor = person_acting(user, organisation)
     assert actor is not None, f"{user} has no current membership in {organisation}"
     return actor
+
+
+@dataclass(frozen=True, slots=True)
+class SecondStep:
+    """What somebody types as their second step now, and on which page."""
+
+    page: str
+    code: str
+
+
+def fresh_code(user: User) -> str:
+    """The code that the app of `user` shows now or within half a minute; never one that was taken.
+
+    Whoever has no app yet sets one up, as people do, with its code of a moment ago. One person has two
+    codes to type within half a minute; asked for more, this fails.
+    """
+    code = _untaken_code(user)
+    assert code is not None, f"{user} has no code left for this half minute"
+    return code
+
+
+def second_step(user: User) -> SecondStep:
+    """As `fresh_code`; a person who has typed all codes of this half minute takes a recovery code."""
+    code = _untaken_code(user)
+    if code is not None:
+        return SecondStep("/sign-in/code", code)
+    codes = issue_recovery_codes(user, actor=person_alone(user), now=timezone.now())
+    return SecondStep("/sign-in/recovery", codes[0])
+
+
+def _untaken_code(user: User) -> str | None:
+    now = timezone.now()
+    app = CodeApp.objects.filter(user=user).first()
+    if app is None:
+        seed, moment_ago = totp.fresh_seed(), now - timedelta(seconds=2 * totp.STEP_SECONDS)
+        first = totp.code_at(seed, totp.step_at(moment_ago))
+        app = set_up_code_app(user, seed, code=first, actor=person_alone(user), now=moment_ago)
+    # Not the earliest code that would still be taken: it may have run out when it arrives.
+    step = max(totp.step_at(now), app.last_step + 1)
+    if step > totp.step_at(now) + totp.DRIFT_STEPS:
+        return None
+    return totp.code_at(seed_of(app), step)
 
 
 def _organisation(name: str, kind: str, jurisdiction: str, *, now: datetime) -> Organisation:

@@ -19,7 +19,7 @@ import httpx
 import pyarrow.parquet as parquet
 
 from accounts.identity.roles import Role
-from exchange.demo.people import Person, Unexpected
+from exchange.demo.people import Person, Phone, Unexpected
 from exchange.demo.world import World
 
 PATIENCE_SECONDS: Final = 240.0
@@ -158,7 +158,12 @@ class Publisher:
 
     def _sign_in(self) -> None:
         approver = self.world.person("Harbor", Role.APPROVER)
-        self._approver = Person(self.base_url, email=approver.email, password=self.world.password)
+        self._approver = Person(
+            self.base_url,
+            email=approver.email,
+            password=self.world.password,
+            phone=Phone(approver.seed),
+        )
         self._signed_in = time.monotonic()
 
     def _sign(self, submission: str) -> None:

@@ -56,6 +56,21 @@ class Action(StrEnum):
     SIGN_IN_SUCCEEDED = "sign_in.succeeded"
     SIGN_IN_FAILED = "sign_in.failed"
     SIGN_OUT = "sign_out.done"
+    SESSION_ENDED = "session.ended"
+    FACTOR_ADDED = "factor.added"
+    FACTOR_REMOVED = "factor.removed"
+    RECOVERY_CODES_ISSUED = "recovery_codes.issued"
+    PASSWORD_CHANGED = "password.changed"  # noqa: S105 - the name of an act
+    PASSWORD_RESET_ASKED = "password.reset_asked"  # noqa: S105 - the name of an act
+    USER_CHANGED = "user.changed"
+    INVITATION_SENT = "invitation.sent"
+    INVITATION_REVOKED = "invitation.revoked"
+    INVITATION_ACCEPTED = "invitation.accepted"
+    SIGN_ON_SET = "sign_on.set"
+    SIGN_ON_REMOVED = "sign_on.removed"
+    SIGN_ON_DOMAINS_SET = "sign_on.domains_set"
+    SIGN_ON_AGREED = "sign_on.agreed"
+    SIGN_ON_BOUND = "sign_on.bound"
 
     SECRETS_RESEALED = "secrets.resealed"
 

@@ -129,6 +129,19 @@ def person_acting(user: User, organisation: Organisation) -> Actor | None:
     )
 
 
+def person_alone(user: User) -> Actor:
+    """A person as themselves, for acts on their own account: no organisation, no right over anything else."""
+    return Actor(
+        kind=ActorKind.PERSON,
+        organisation_id=None,
+        organisation_kind=None,
+        person_id=user.id,
+        credential_id=None,
+        label=str(user),
+        permissions=frozenset(),
+    )
+
+
 def system_actor(label: str) -> Actor:
     """The exchange itself, or whoever has a shell on its host; it holds no permission of any organisation."""
     return Actor(

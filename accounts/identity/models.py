@@ -92,6 +92,12 @@ class People(BaseUserManager["User"]):
     def get_by_natural_key(self, username: str | None) -> User:
         return self.get(email=(username or "").strip().lower())
 
+    def lock(self, user_id: uuid.UUID) -> User:
+        """The person's row, locked until the transaction ends: changes of how they sign in wait for each
+        other.
+        """
+        return self.select_for_update(no_key=True).get(id=user_id)
+
 
 class User(AbstractBaseUser):
     """A person, known by e-mail. Rights come from memberships only; there is no superuser."""

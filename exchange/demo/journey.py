@@ -19,7 +19,7 @@ from typing import Any, Final, Self
 import httpx
 
 from accounts.identity.roles import Role
-from exchange.demo.people import Machine, Person, Unexpected
+from exchange.demo.people import Machine, Person, Phone, Unexpected
 from exchange.demo.world import World
 
 PATIENCE_SECONDS: Final = 60.0
@@ -107,7 +107,12 @@ class Journey:
     def _approve(self, submission: str) -> None:
         with self._step("approve") as outcome:
             approver = self._world.person("Harbor", Role.APPROVER)
-            with Person(self._base, email=approver.email, password=self._world.password) as person:
+            with Person(
+                self._base,
+                email=approver.email,
+                password=self._world.password,
+                phone=Phone(approver.seed),
+            ) as person:
                 person.press(f"/submissions/{submission}", f"/submissions/{submission}/approve")
             outcome.append(f"by {approver.name}, in the browser")
 

@@ -1,4 +1,4 @@
-"""People at their browsers and engineers at their terminals: real pages, real forms, real `hashx`."""
+"""People at their browsers and phones, engineers at their terminals: real pages, real forms, real `hashx`."""
 
 from __future__ import annotations
 
@@ -7,27 +7,62 @@ import os
 import re
 import subprocess
 import sys
+import threading
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 from urllib.parse import urljoin
 
 import httpx
 
+from accounts.factors import totp
+
 _TOKEN: Final = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
+
+
+# An earlier code is taken for half a minute more; this much of it is left for the way.
+_ON_ITS_WAY: Final = timedelta(seconds=18)
 
 
 class Unexpected(Exception):
     """The exchange answered otherwise than the story expects; the message says what came."""
 
 
+class Phone:
+    """The app that shows one person's codes. It gives out each code once, because each is taken once: whoever
+    signs in often waits for the next half minute, as people do.
+    """
+
+    _given: ClassVar[dict[str, int]] = {}
+    _lock: ClassVar[threading.Lock] = threading.Lock()
+
+    def __init__(self, seed: str) -> None:
+        self._seed = seed
+
+    def shows(self, now: datetime) -> str:
+        """The code of `now`, taken or not."""
+        return totp.code_at(bytes.fromhex(self._seed), totp.step_at(now))
+
+    def code(self) -> str:
+        """The next code nobody was given: the one before the present unless it runs out on its way."""
+        with self._lock:
+            step = max(self._given.get(self._seed, 0) + 1, totp.step_at(datetime.now(UTC) - _ON_ITS_WAY))
+            self._given[self._seed] = step
+        while totp.step_at(datetime.now(UTC)) + totp.DRIFT_STEPS < step:
+            time.sleep(0.2)
+        return totp.code_at(bytes.fromhex(self._seed), step)
+
+
 class Person:
     """Somebody signed in through the sign-in page; every act is a form of a page, with its CSRF token."""
 
-    def __init__(self, base_url: str, *, email: str, password: str) -> None:
+    def __init__(self, base_url: str, *, email: str, password: str, phone: Phone) -> None:
         self._base = base_url
         self._http = httpx.Client(base_url=base_url, follow_redirects=True, timeout=30)
         self._submit("/sign-in", "/sign-in", {"email": email, "password": password})
-        if not any("session" in cookie.name for cookie in self._http.cookies.jar):
+        self._submit("/sign-in/code", "/sign-in/code", {"code": phone.code()})
+        if 'class="who"' not in self.get("/lists"):
             raise Unexpected(f"{email} could not sign in")
 
     def __enter__(self) -> Self:

@@ -21,7 +21,7 @@ from exchange import stack
 from exchange.demo.corpus import write_releases
 from exchange.demo.journey import Arrived, Journey, Step
 from exchange.demo.member import settle
-from exchange.demo.people import Machine, Unexpected
+from exchange.demo.people import Machine, Phone, Unexpected
 from exchange.demo.world import World, ensure_world
 from exchange.supervise import Process, Supervisor
 from hashsets.lists.models import HashList
@@ -110,14 +110,17 @@ def summary(last: Arrived) -> str:
 
 def guide(world: World, base_url: str, fingerprint: str, member_port: int, demo: Path) -> str:
     """Sign-ins, addresses, credentials, and the next three things to try."""
+    now = timezone.now()
     people = "".join(
-        f"    {person.email:<24} {person.name}, {person.organisation} ({person.role})\n"
+        f"    {person.email:<24} {Phone(person.seed).shows(now)}  "
+        f"{person.name}, {person.organisation} ({person.role})\n"
         for person in world.people
     )
     return f"""
 Hash Exchange is running on {base_url}  (stop it with Ctrl-C; `make clean` forgets everything)
 
-  Sign in with the password {world.password}
+  Sign in with the password {world.password} and the code that the page shows in its demo box
+  (those below were right at {now:%H:%M:%S} UTC; a new one comes every half minute)
 {people}
   API                {base_url}/api/v1/docs/
   Root fingerprint   {fingerprint}

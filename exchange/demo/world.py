@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from accounts.credentials.issue import issue_credential
-from accounts.identity.acting import Actor, person_acting, system_actor
+from accounts.factors import totp
+from accounts.factors.code_app import set_up_code_app
+from accounts.identity.acting import Actor, person_acting, person_alone, system_actor
 from accounts.identity.models import Organisation, OrganisationKind, User
 from accounts.identity.roles import Permission, Role
 from accounts.membership.members import add_member
@@ -45,6 +47,7 @@ class SignIn:
     organisation: str
     role: str
     email: str
+    seed: str  # of the app that shows this person's codes, hex
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +156,17 @@ def _cast(password: str, now: datetime) -> list[SignIn]:
             email = f"{person.split()[0].lower()}@{name.split()[-1].lower()}.example"
             user = create_user(email=email, name=person, password=password, actor=HOST, now=now)
             add_member(user, organisation, roles=roles, actor=HOST, now=now)
-            made.append(SignIn(person, name, ", ".join(role.value for role in roles), email))
+            seed = _phone_of(user, now)
+            made.append(SignIn(person, name, ", ".join(role.value for role in roles), email, seed))
     return made
+
+
+def _phone_of(user: User, now: datetime) -> str:
+    """Set up the app as a person does, with a code it showed a minute ago: the present one stays free."""
+    seed, then = totp.fresh_seed(), now - timedelta(minutes=1)
+    first_code = totp.code_at(seed, totp.step_at(then))
+    set_up_code_app(user, seed, code=first_code, actor=person_alone(user), now=then, first=True)
+    return seed.hex()
 
 
 def _acting(people: tuple[SignIn, ...], first_name: str) -> Actor:

@@ -28,16 +28,20 @@ class Need:
     """What one method of one route asks for.
 
     `permission` None means any actor; `person` means a session, never a credential, that has just proven
-    presence; `public` means that nobody need be signed in.
+    presence; `public` means that nobody need be signed in; `somebody` that a person must be, whether or not
+    any organisation still gives them a right: their own account is theirs.
     """
 
     permission: Permission | None = None
     person: bool = False
     public: bool = False
+    somebody: bool = False
 
 
 PUBLIC = Need(public=True)
 ANY_MEMBER = Need()
+SOMEBODY = Need(somebody=True)
+SOMEBODY_PRESENT = Need(somebody=True, person=True)
 
 
 def need(permission: Permission) -> Need:

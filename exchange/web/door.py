@@ -26,7 +26,9 @@ from exchange.http.acting import organisations_of, require_presence, session_act
 from exchange.http.permissions import Need
 from exchange.http.problems import status_of
 from exchange.web.frame import Frame, frame_of
+from exchange.web.halfway import is_halfway
 from exchange.web.refusals import told
+from exchange.web.sessions import note_seen
 
 UNSENT_KEY = "hx_unsent"
 LONGEST_UNSENT = 2_000
@@ -48,14 +50,16 @@ class Page(View):
         self.reader = session_actor(request)
         try:
             self._admit()
+            if self.reader is not None:
+                note_seen(request, now=self.now)
             response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
         except StepUpRequired:
             self._keep_unsent()
-            response = _redirect("web:confirm-presence", then=self.back())
+            response = redirect_to("web:confirm-presence", then=self.back())
         except NoOrganisation:
-            response = _redirect("web:organisation", then=self.back())
+            response = redirect_to("web:organisation", then=self.back())
         except Unauthenticated:
-            response = _redirect("web:sign-in", then=self.back())
+            response = redirect_to(self._next_step(), then=self.back())
         except Refusal as refusal:
             response = self.refuse(refusal)
         # What people see here is for them alone, and for now: nothing of it stays in a shared browser.
@@ -105,11 +109,20 @@ class Page(View):
             return  # Django answers 405, or what the address takes
         if need.public:
             return
-        actor = self.actor
-        if need.permission is not None:
+        if need.somebody:
+            self.somebody()
+        actor = None if need.somebody else self.actor
+        if actor is not None and need.permission is not None:
             actor.require(need.permission)
         if need.person:
             require_presence(self.request, now=self.now)
+
+    def _next_step(self) -> str:
+        """Where somebody goes who is not signed in, or not yet."""
+        half = is_halfway(self.request, now=self.now)
+        if half is None:
+            return "web:sign-in"
+        return "web:second-step" if half.has_factor else "web:set-up"
 
     def _keep_unsent(self) -> None:
         fields = {
@@ -146,6 +159,7 @@ def safe_next(request: HttpRequest, default: str = "/") -> str:
     return wished if ours else default
 
 
-def _redirect(name: str, *, then: str) -> HttpResponseRedirect:
+def redirect_to(name: str, *, then: str) -> HttpResponseRedirect:
+    """The page called `name`, which leads on to `then` in the end."""
     query = "" if then in ("", "/") else "?" + urlencode({"next": then})
     return HttpResponseRedirect(reverse(name) + query)

@@ -1,91 +1,137 @@
 """Signing in and out, and proving again that it is you. One answer for every wrong combination.
 
-A second factor is asked for from the next version on; until then the password is the only proof.
+Two steps, always: a password (or an organisation's own sign-on), then a code of the app, a recovery code, or
+in place of both a passkey, which only answers to the finger, face or PIN of its owner. Nobody is signed in
+between the two (`exchange.web.halfway`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 
-from django.conf import settings
-from django.contrib.auth import authenticate, login, logout
+from django.contrib.auth import authenticate, logout
 from django.db import transaction
 from django.http import HttpRequest
-from django.utils.crypto import salted_hmac
 
 from accounts.audit.actions import Action
+from accounts.audit.facts import Fact
 from accounts.audit.record import record
-from accounts.errors import Throttled, Unauthenticated
-from accounts.identity.acting import Actor, ActorKind, system_actor
+from accounts.errors import Unauthenticated
+from accounts.factors.code_app import prove_code
+from accounts.factors.recovery import use_recovery_code
+from accounts.identity.acting import person_alone, system_actor
 from accounts.identity.models import User
-from exchange.http.acting import ORGANISATION_KEY, mark_present
-from exchange.web.models import SignInTry
+from exchange.web.halfway import Halfway, go_halfway, halfway
+from exchange.web.models import OpenSession
+from exchange.web.sessions import begin_session, renew_session
+from exchange.web.tries import TRIES_AT_CODE, Guess, forget_tries, guess_of, note_try
 
-WINDOW: Final = timedelta(minutes=15)
-# One person at one place mistypes a few times; one place may be a whole office; and one person is hardly
-# tried from many places at once, yet no stranger who knows the address may lock them out: hence the height.
-TRIES_HERE, TRIES_AT_PLACE, TRIES_FOR_PERSON = 5, 50, 100
 # Longer than any real one; hashing a megabyte of password would cost us and not the guesser.
-LONGEST_EMAIL, LONGEST_PASSWORD = 254, 1_000
+LONGEST_EMAIL: Final = 254
+LONGEST_PASSWORD: Final = 1_000
+Prove = Callable[[User], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class _Guess:
-    who: str
-    place: str
-
-
-def sign_in(request: HttpRequest, *, email: str, password: str, now: datetime) -> User:
-    """Start a session for the person. The order matters:
+def give_password(request: HttpRequest, *, email: str, password: str, now: datetime) -> Halfway:
+    """The first step. The order matters:
 
     (1) note the try and refuse when there were too many, before any password is hashed; (2) check, in the
-    same time and with the same answer for an unknown address; (3) forget the tries and record the success;
-    (4) a fresh session key, so that one planted earlier is worth nothing.
+    same time and with the same answer for an unknown address; (3) a fresh session that knows whose second
+    step it awaits. The tries are forgotten only when the second step succeeds too.
 
     Errors: Unauthenticated `sign_in.refused`; Throttled `sign_in.throttled`.
     """
-    guess = _note_try(request, email, now=now)  # (1)
+    note_try(request, email, now=now)  # (1)
     user = _person_with(request, email, password)  # (2)
     if user is None:
         _record_failure(email, now=now)
-        raise _refused()
-    with transaction.atomic():  # (3)
-        SignInTry.objects.filter(who=guess.who, place=guess.place).delete()
-        _record(Action.SIGN_IN_SUCCEEDED, user, now=now, step_up=False)
-    login(request, user)  # (4)
-    request.session.pop(ORGANISATION_KEY, None)
-    mark_present(request, now=now)
-    return user
+        raise Unauthenticated(
+            "The e-mail address or the password is wrong.", code="sign_in.refused", field="password"
+        )
+    return go_halfway(request, user, how="password", now=now)  # (3)
 
 
-def confirm_presence(request: HttpRequest, *, password: str, now: datetime) -> None:
-    """The signed-in person proves again that it is them.
+def give_code(request: HttpRequest, *, code: str, now: datetime) -> User:
+    """The second step by the app. Errors: Unauthenticated `sign_in.first`, `sign_in.code`; Throttled."""
+    return _second_step(request, lambda user: prove_code(user, code, now=now), how="app", now=now)
+
+
+def give_recovery_code(request: HttpRequest, *, code: str, now: datetime) -> User:
+    """The second step by a code on paper, which is used up. Errors: as `give_code`."""
+    return _second_step(request, lambda user: use_recovery_code(user, code, now=now), how="recovery", now=now)
+
+
+def finish(request: HttpRequest, user: User, *, how: str, now: datetime) -> None:
+    """Both steps are done: forget the tries, record the success, begin the session."""
+    with transaction.atomic():
+        forget_tries(guess_of(request, user.email), guess_of(request, _code_tries(user)))
+        _record(Action.SIGN_IN_SUCCEEDED, user, now=now, facts={"step_up": False, "how": how})
+    begin_session(request, user, how=how, now=now)
+
+
+def confirm_presence(request: HttpRequest, *, password: str, code: str, now: datetime) -> None:
+    """The signed-in person proves again that it is them, by password and a fresh code of their app.
+
+    A person who has no password, because their organisation's sign-on stands for it, gives the code alone.
 
     Errors: Unauthenticated `presence.refused`; Throttled `sign_in.throttled`.
     """
-    refused = Unauthenticated("The password is wrong.", code="presence.refused", field="password")
     user = request.user
     if not isinstance(user, User):
-        raise refused
-    guess = _note_try(request, user.email, now=now)
-    if _person_with(request, user.email, password) != user:
+        raise _not_present()
+    guess = note_try(request, user.email, now=now)
+    note_try(request, _code_tries(user), now=now, for_person=TRIES_AT_CODE)
+    by_password = not user.has_usable_password() or _person_with(request, user.email, password) == user
+    # The code is looked at only after the password: a wrong password must not use up a right code.
+    if not (by_password and prove_code(user, code, now=now)):
         _record_failure(user.email, now=now)
-        raise refused
+        raise _not_present()
+    presence_confirmed(request, user, how="app", now=now, guess=guess)
+
+
+def presence_confirmed(
+    request: HttpRequest, user: User, *, how: str, now: datetime, guess: Guess | None = None
+) -> None:
+    """Record the step-up and renew the session's key."""
     with transaction.atomic():
-        SignInTry.objects.filter(who=guess.who, place=guess.place).delete()
-        _record(Action.SIGN_IN_SUCCEEDED, user, now=now, step_up=True)
-    request.session.cycle_key()
-    mark_present(request, now=now)
+        forget_tries(guess or guess_of(request, user.email), guess_of(request, _code_tries(user)))
+        _record(Action.SIGN_IN_SUCCEEDED, user, now=now, facts={"step_up": True, "how": how})
+    renew_session(request, now=now)
 
 
 def sign_out(request: HttpRequest, *, now: datetime) -> None:
     """End the session; harmless when there is none."""
     if isinstance(request.user, User):
         with transaction.atomic():
+            OpenSession.objects.filter(session_key=request.session.session_key).delete()
             _record(Action.SIGN_OUT, request.user, now=now)
     logout(request)
+
+
+def _second_step(request: HttpRequest, prove: Prove, *, how: str, now: datetime) -> User:
+    user = halfway(request, now=now).user
+    note_try(request, _code_tries(user), now=now, for_person=TRIES_AT_CODE)
+    if not prove(user):
+        _record_failure(user.email, now=now, second=True)
+        raise Unauthenticated(
+            "This code is wrong, too old, or was used already.", code="sign_in.code", field="code"
+        )
+    finish(request, user, how=how, now=now)
+    return user
+
+
+def _code_tries(user: User) -> str:
+    return f"second step of {user.id}"
+
+
+def _not_present() -> Unauthenticated:
+    return Unauthenticated(
+        "The password or the code is wrong, or the code was used already.",
+        code="presence.refused",
+        field="password",
+    )
 
 
 def _person_with(request: HttpRequest, email: str, password: str) -> User | None:
@@ -96,42 +142,7 @@ def _person_with(request: HttpRequest, email: str, password: str) -> User | None
     return found if isinstance(found, User) else None
 
 
-def _note_try(request: HttpRequest, email: str, *, now: datetime) -> _Guess:
-    """The try is a row before anything is checked: parallel guesses all count each other."""
-    guess = _Guess(who=_digest("who", email.strip().lower()), place=_digest("place", address_of(request)))
-    SignInTry.objects.filter(at__lt=now - WINDOW).delete()
-    SignInTry.objects.create(who=guess.who, place=guess.place, at=now)
-    lately = SignInTry.objects.filter(at__gt=now - WINDOW)
-    if (
-        lately.filter(who=guess.who, place=guess.place).count() > TRIES_HERE
-        or lately.filter(place=guess.place).count() > TRIES_AT_PLACE
-        or lately.filter(who=guess.who).count() > TRIES_FOR_PERSON
-    ):
-        raise Throttled(
-            "There were too many tries to sign in. Wait a quarter of an hour, then try again.",
-            code="sign_in.throttled",
-            retry_after=int(WINDOW.total_seconds()),
-        )
-    return guess
-
-
-def address_of(request: HttpRequest) -> str:
-    """The asker's network address; behind a proxy the one that our own proxy saw, which is the last."""
-    forwarded = request.headers.get("X-Forwarded-For", "") if settings.SECURE_PROXY_SSL_HEADER else ""
-    return forwarded.rpartition(",")[2].strip() or str(request.META.get("REMOTE_ADDR", ""))
-
-
-def _digest(what: str, value: str) -> str:
-    return salted_hmac(f"exchange.web.sign_in.{what}", value, algorithm="sha256").hexdigest()[:32]
-
-
-def _refused() -> Unauthenticated:
-    return Unauthenticated(
-        "The e-mail address or the password is wrong.", code="sign_in.refused", field="password"
-    )
-
-
-def _record_failure(email: str, *, now: datetime) -> None:
+def _record_failure(email: str, *, now: datetime, second: bool = False) -> None:
     """A failure is an event of the person whose address was tried; of nobody when there is no such person."""
     known = "\x00" not in email and User.objects.filter(email=email.strip().lower()).first()
     with transaction.atomic():
@@ -142,26 +153,18 @@ def _record_failure(email: str, *, now: datetime) -> None:
             subject_id=known.id if known else "unknown",
             organisation_id=None,
             now=now,
+            facts={"second_step": True} if second else None,
         )
 
 
-def _record(action: Action, user: User, *, now: datetime, step_up: bool | None = None) -> None:
+def _record(action: Action, user: User, *, now: datetime, facts: dict[str, Fact] | None = None) -> None:
     """An event of the person, not of one organisation: which one they act for is chosen after signing in."""
-    actor = Actor(
-        kind=ActorKind.PERSON,
-        organisation_id=None,
-        organisation_kind=None,
-        person_id=user.id,
-        credential_id=None,
-        label=str(user),
-        permissions=frozenset(),
-    )
     record(
         action,
-        actor=actor,
+        actor=person_alone(user),
         subject_type="user",
         subject_id=user.id,
         organisation_id=None,
         now=now,
-        facts=None if step_up is None else {"step_up": step_up},
+        facts=facts,
     )

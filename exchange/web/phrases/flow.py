@@ -12,7 +12,6 @@ from exchange.web.phrases.phrase import Phrase
 FLOW: Final[Mapping[str, Phrase]] = {
     # People and rights
     "sign_in.refused": Phrase(_("The e-mail address or the password is wrong.")),
-    "presence.refused": Phrase(_("The password is wrong.")),
     "sign_in.throttled": Phrase(
         _("There were too many tries to sign in. Wait a quarter of an hour, then try again.")
     ),

@@ -10,17 +10,15 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.utils.translation import gettext as _
 
 from accounts.errors import NotFound, Refusal, Throttled, Unauthenticated
+from accounts.factors.standing import standing_of
 from accounts.identity.models import User
 from exchange.http.acting import ORGANISATION_KEY
-from exchange.http.permissions import PUBLIC
-from exchange.http.problems import status_of
+from exchange.http.permissions import PUBLIC, SOMEBODY
 from exchange.web import sign_in
-from exchange.web.door import Page, safe_next
+from exchange.web.account.answers import demo_code, form_status, with_retry
+from exchange.web.door import Page, redirect_to, safe_next
 from exchange.web.forms import text
 from exchange.web.refusals import told
-
-# A wrong password is shown on the form itself; 401 would make browsers ask with a window of their own.
-BAD_REQUEST = 400
 
 
 class SignIn(Page):
@@ -34,15 +32,17 @@ class SignIn(Page):
     def post(self, request: HttpRequest) -> HttpResponseBase:
         email = text(request, "email")
         try:
-            sign_in.sign_in(request, email=email, password=text(request, "password"), now=self.now)
+            half = sign_in.give_password(
+                request, email=email, password=text(request, "password"), now=self.now
+            )
         except (Unauthenticated, Throttled) as refusal:
-            return _with_retry(self._form(refusal, email=email), refusal)
-        return HttpResponseRedirect(safe_next(request))
+            return with_retry(self._form(refusal, email=email), refusal)
+        return redirect_to("web:second-step" if half.has_factor else "web:set-up", then=safe_next(request))
 
     def _form(self, refusal: Refusal | None = None, *, email: str = "") -> HttpResponse:
         return self.show(
             "web/sign_in.html",
-            status=_status(refusal),
+            status=form_status(refusal),
             told=told(refusal) if refusal else None,
             email=email,
             next=safe_next(self.request, ""),
@@ -59,28 +59,33 @@ class SignOut(Page):
 
 
 class ConfirmPresence(Page):
-    """Step-up: the password again before approving, signing and changes to rights."""
+    """Step-up before approving, signing and changes to rights: password and code, or a passkey."""
 
-    needs: ClassVar = {"GET": PUBLIC, "POST": PUBLIC}
+    needs: ClassVar = {"GET": SOMEBODY, "POST": SOMEBODY}
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
-        self.somebody()
         return self._form()
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
-        self.somebody()
         try:
-            sign_in.confirm_presence(request, password=text(request, "password"), now=self.now)
+            sign_in.confirm_presence(
+                request, password=text(request, "password"), code=text(request, "code"), now=self.now
+            )
         except (Unauthenticated, Throttled) as refusal:
-            return _with_retry(self._form(refusal), refusal)
+            return with_retry(self._form(refusal), refusal)
         messages.success(request, _("Thank you, it is you. Now repeat the step: nothing was done yet."))
         return HttpResponseRedirect(safe_next(request))
 
     def _form(self, refusal: Refusal | None = None) -> HttpResponse:
+        user = self.somebody()
+        standing = standing_of(user.id)
         return self.show(
             "web/confirm_presence.html",
-            status=_status(refusal),
+            status=form_status(refusal),
             told=told(refusal) if refusal else None,
+            standing=standing,
+            asks_password=user.has_usable_password(),
+            demo_code=demo_code(standing.app, now=self.now),
             next=safe_next(self.request, ""),
         )
 
@@ -104,15 +109,3 @@ class ChooseOrganisation(Page):
             raise NotFound("There is no such organisation.", code="organisation.not_found")
         request.session[ORGANISATION_KEY] = str(uuid.UUID(chosen))
         return HttpResponseRedirect(safe_next(request))
-
-
-def _status(refusal: Refusal | None) -> int:
-    if refusal is None:
-        return 200
-    return status_of(refusal).value if isinstance(refusal, Throttled) else BAD_REQUEST
-
-
-def _with_retry(response: HttpResponse, refusal: Refusal) -> HttpResponse:
-    if isinstance(refusal, Throttled):
-        response["Retry-After"] = str(refusal.facts["retry_after"])
-    return response

@@ -213,7 +213,10 @@ def test_deciding_asks_for_presence_first_and_keeps_what_was_typed(world: World)
     assert asked.headers["Location"] == f"/confirm-presence?next=%2Fsubmissions%2F{submission.id}"
     submission.refresh_from_db()
     assert submission.state == "staged"
-    proven = client.post("/confirm-presence", {"password": cast.PASSWORD, "next": address})
+    proven = client.post(
+        "/confirm-presence",
+        {"password": cast.PASSWORD, "code": cast.fresh_code(world.crew.approver.user), "next": address},
+    )
     assert proven.headers["Location"] == address
     assert "A long thought</textarea>" in page_of(client, address)
     assert "A long thought" not in page_of(client, address), "it is given back once"

@@ -16,8 +16,9 @@ from accounts.membership.members import add_member, end_membership
 from accounts.membership.register import suspend_organisation
 from exchange.http.acting import PRESENCE_LASTS, PRESENT_KEY
 from exchange.web.models import SignInTry
-from exchange.web.sign_in import TRIES_HERE, WINDOW
+from exchange.web.tries import TRIES_HERE, WINDOW
 from tests import cast
+from tests.exchange.web import stage
 from tests.exchange.web.stage import signed_in
 
 pytestmark = pytest.mark.django_db
@@ -109,11 +110,11 @@ def test_guessing_may_begin_again_after_a_while() -> None:
 
 
 def test_a_success_forgets_the_mistakes_before_it() -> None:
-    email = cast.harbor().viewer.user.email
+    someone = cast.harbor().viewer.user
     for _ in range(3):
         for _ in range(TRIES_HERE - 1):
-            enter(Client(), email, "wrong")
-        assert enter(Client(), email).status_code == HTTPStatus.FOUND
+            enter(Client(), someone.email, "wrong")
+        signed_in(someone)
 
 
 def test_tries_say_nothing_about_people() -> None:
@@ -130,8 +131,13 @@ def test_a_session_that_was_planted_is_worth_nothing_afterwards() -> None:
     session["planted"] = True
     session.save()
     before = client.session.session_key
-    enter(client, cast.harbor().viewer.user.email)
-    assert client.session.session_key != before
+    someone = cast.harbor().viewer.user
+    step = cast.second_step(someone)
+    enter(client, someone.email)
+    between = client.session.session_key
+    client.post(step.page, {"code": step.code})
+    assert len({before, between, client.session.session_key}) == 3
+    assert "planted" not in client.session
 
 
 def test_signing_out_ends_the_session_on_the_server_too() -> None:
@@ -171,7 +177,7 @@ def test_a_form_without_its_token_does_nothing() -> None:
     ],
 )
 def test_it_only_returns_to_addresses_of_its_own(wished: str, goes: str) -> None:
-    answer = enter(Client(), cast.harbor().viewer.user.email, next=wished)
+    answer = stage.enter(Client(), cast.harbor().viewer.user, next=wished)
     assert answer.headers["Location"] == goes
 
 
@@ -195,8 +201,7 @@ def test_a_person_who_left_is_told_that_no_right_is_left() -> None:
     client = signed_in(harbor.viewer.user)
     membership = harbor.viewer.user.memberships.get()
     end_membership(membership.id, actor=harbor.admin.actor, now=cast.NOW)
-    fresh = Client()
-    enter(fresh, harbor.viewer.user.email)
+    fresh = signed_in(harbor.viewer.user)
     assert "You act for no organisation now" in text_of(fresh.get("/", follow=True))
     assert "Your organisation" not in text_of(client.get("/", follow=True))
 
@@ -223,25 +228,33 @@ def test_nobody_chooses_an_organisation_of_others() -> None:
     assert "Lumen" not in text_of(answer)
 
 
-def test_presence_is_asked_for_again_after_a_while_and_proven_by_the_password() -> None:
-    client = signed_in(cast.harbor().approver.user)
+def test_presence_is_asked_for_again_after_a_while_and_proven_by_password_and_code() -> None:
+    someone = cast.harbor().approver.user
+    client = signed_in(someone)
     grow_old(client)
-    wrong = client.post("/confirm-presence", {"password": "wrong", "next": "/lists"})
-    assert wrong.status_code == HTTPStatus.BAD_REQUEST
-    assert "wrong" in text_of(wrong)
+    code = cast.fresh_code(someone)
+    wrong = [("wrong", code), (cast.PASSWORD, "000 000"), (cast.PASSWORD, ""), ("", code)]
+    for password, tried in wrong:
+        answer = client.post("/confirm-presence", {"password": password, "code": tried, "next": "/lists"})
+        assert answer.status_code == HTTPStatus.BAD_REQUEST
+        assert "The password or the code is wrong" in text_of(answer)
     key = client.session.session_key
-    right = client.post("/confirm-presence", {"password": cast.PASSWORD, "next": "/lists"})
+    typed = {"password": cast.PASSWORD, "code": code, "next": "/lists"}
+    right = client.post("/confirm-presence", typed)
     assert right.headers["Location"] == "/lists"
     assert client.session.session_key != key
     event = AuditEvent.objects.latest("number")
-    assert (event.action, event.facts) == ("sign_in.succeeded", {"step_up": True})
+    assert (event.action, event.facts) == ("sign_in.succeeded", {"step_up": True, "how": "app"})
+    assert client.post("/confirm-presence", typed).status_code == HTTPStatus.BAD_REQUEST, "a code works once"
 
 
 def test_presence_cannot_be_guessed_either() -> None:
-    client = signed_in(cast.harbor().approver.user)
+    someone = cast.harbor().approver.user
+    client = signed_in(someone)
     for _ in range(TRIES_HERE):
         client.post("/confirm-presence", {"password": "wrong"})
-    stopped = client.post("/confirm-presence", {"password": cast.PASSWORD})
+    right = {"password": cast.PASSWORD, "code": cast.fresh_code(someone)}
+    stopped = client.post("/confirm-presence", right)
     assert stopped.status_code == HTTPStatus.TOO_MANY_REQUESTS
 
 

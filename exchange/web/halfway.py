@@ -1,0 +1,63 @@
+"""Between the first proof and the second: somebody who has given a password and is nobody yet.
+
+Until the second step the session holds no signed-in person, so that no page, no API and no download can
+mistake one for the other. It holds for whom the first proof was, and only for a short while.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.contrib.auth import logout
+from django.http import HttpRequest
+from django.utils.crypto import constant_time_compare
+
+from accounts.errors import Unauthenticated
+from accounts.factors.standing import has_factor
+from accounts.identity.models import User
+
+HALFWAY_KEY: Final = "hx_halfway"
+LASTS: Final = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Halfway:
+    """`how` is the first proof: a password, or an organisation's own sign-on."""
+
+    user: User
+    how: str
+    has_factor: bool
+
+
+def go_halfway(request: HttpRequest, user: User, *, how: str, now: datetime) -> Halfway:
+    """Remember the first proof in a fresh session; whoever was signed in here before is signed out."""
+    logout(request)
+    request.session[HALFWAY_KEY] = {
+        "user": str(user.id),
+        "how": how,
+        "at": now.timestamp(),
+        # Ends with the password and the epoch, as a session would.
+        "digest": user.get_session_auth_hash(),
+    }
+    request.session.cycle_key()
+    return Halfway(user=user, how=how, has_factor=has_factor(user.id))
+
+
+def halfway(request: HttpRequest, *, now: datetime) -> Halfway:
+    """Whose second step is awaited. Errors: Unauthenticated `sign_in.first`."""
+    kept = request.session.get(HALFWAY_KEY)
+    if isinstance(kept, dict) and 0 <= now.timestamp() - float(kept["at"]) <= LASTS.total_seconds():
+        user = User.objects.filter(id=uuid.UUID(kept["user"]), is_active=True).first()
+        if user is not None and constant_time_compare(kept["digest"], user.get_session_auth_hash()):
+            return Halfway(user=user, how=str(kept["how"]), has_factor=has_factor(user.id))
+    raise Unauthenticated("Sign in first.", code="sign_in.first")
+
+
+def is_halfway(request: HttpRequest, *, now: datetime) -> Halfway | None:
+    try:
+        return halfway(request, now=now)
+    except Unauthenticated:
+        return None
