@@ -238,6 +238,8 @@ HX_QUEUES = ("data", "push", "push-urgent")
 BLOB_URL: str = env.str("BLOB_URL", str(HX_VAR / "blobs"))
 HX_S3_ENDPOINT: str = env.str("HX_S3_ENDPOINT", "")  # for s3:// elsewhere than AWS
 HX_BLOB_CACHE_BYTES: int = env.int("HX_BLOB_CACHE_BYTES", 20 * 1024**3)
+HX_UPLOAD_LIMIT: int = env.int("HX_UPLOAD_LIMIT", 8 * 1024**3)  # one file
+HX_UPLOAD_BYTES_PER_DAY: int = env.int("HX_UPLOAD_BYTES_PER_DAY", 64 * 1024**3)  # one organisation
 FILE_UPLOAD_TEMP_DIR = str(HX_VAR / "uploads")
 Path(FILE_UPLOAD_TEMP_DIR).mkdir(parents=True, exist_ok=True)
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]

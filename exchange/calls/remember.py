@@ -25,7 +25,7 @@ KEPT_FOR: Final = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to act under a key."""
+    """The right to act under a key. `id` is the same for every try under the key."""
 
     id: uuid.UUID
     token: uuid.UUID
@@ -87,9 +87,12 @@ def settle(claimed: Claim, answer: Answer) -> None:
         )
 
 
-def let_go(claimed: Claim) -> None:
-    """Forget a claim whose act did not happen, so that a retry may try at once."""
-    RememberedCall.objects.filter(id=claimed.id, token=claimed.token, status__isnull=True).delete()
+def let_go(claimed: Claim, *, now: datetime) -> None:
+    """Give a claim without an answer back, so that a retry may try at once. It will have the same id: what
+    happened before the answer was lost is found again by it.
+    """
+    turn = RememberedCall.objects.filter(id=claimed.id, token=claimed.token, status__isnull=True)
+    turn.update(lease_until=now)
 
 
 def _answer(row: RememberedCall) -> Answer:

@@ -1,14 +1,15 @@
 """The Idempotency-Key header: a call that is repeated under the same key is answered, not done again.
 
 A call whose act is rows alone runs in one transaction with the row that keeps its answer. An upload, or an
-act that talks to others, cannot: should the process die between the act and the kept answer, a retry after
-the lease acts again (an upload then shows as two submissions, of which people approve one).
+act that talks to others, cannot: should the process die between the act and the kept answer, a retry acts
+again, under the same id. What it makes has that id, so that making it twice makes it once.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+import uuid
 from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import timedelta
@@ -67,7 +68,7 @@ def key_of(request: HttpRequest) -> str | None:
 
 
 def once(
-    act: Callable[[], HttpResponseBase],
+    act: Callable[[uuid.UUID], HttpResponseBase],
     request: HttpRequest,
     actor: Actor,
     key: str,
@@ -75,7 +76,8 @@ def once(
     streamed: bool,
     rows: bool,
 ) -> HttpResponseBase:
-    """The answer of `act`, or the one that it was given before under `key`.
+    """The answer of `act`, or the one that it was given before under `key`. `act` is told an id that is the
+    same in every try under this key.
 
     `streamed`: the body is read by `act` and is too large to hold. `rows`: the act is rows alone.
     Errors: Conflict `idempotency.in_progress`, `idempotency.overtaken`; Mismatched `idempotency.mismatch`.
@@ -89,7 +91,7 @@ def once(
         return _again(told, _digest(request, watched, body))
     try:
         with transaction.atomic() if rows and not streamed else nullcontext():
-            response = act()
+            response = act(told.id)
             kept = _is_final(response)
             if kept:
                 answer = Answer(
@@ -100,10 +102,10 @@ def once(
                 )
                 settle(told, answer)
     except BaseException:
-        let_go(told)
+        let_go(told, now=timezone.now())
         raise
     if not kept:
-        let_go(told)
+        let_go(told, now=timezone.now())
     return response
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.http import HttpResponseBase
 from django.utils import timezone
@@ -62,6 +63,8 @@ class Door(APIView):
     sandbox: ClassVar[bool] = False
     # False for a door whose act talks to others: HTTP has no place in a transaction.
     acts_on_rows_alone: ClassVar[bool] = True
+    # The same in every try of a call with an Idempotency-Key; None for a call without one.
+    act_id: UUID | None = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -98,7 +101,8 @@ class Door(APIView):
         act = getattr(self, name)
 
         def acting_once(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            def outcome() -> HttpResponseBase:
+            def outcome(act_id: UUID) -> HttpResponseBase:
+                self.act_id = act_id
                 try:
                     response = act(request, *args, **kwargs)
                 except Exception as error:

@@ -19,22 +19,22 @@ from typing import BinaryIO, Final
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from accounts.audit.actions import Action
 from accounts.audit.record import record
-from accounts.errors import Invalid, NotAllowed, TooLarge
+from accounts.errors import Conflict, Corrupt, Invalid, NotAllowed, TooLarge
 from accounts.identity.acting import Actor
 from accounts.identity.models import Organisation, OrganisationStatus
 from accounts.identity.roles import Permission
 from accounts.wording import paragraphs
 from hashsets.blobs import keys
 from hashsets.blobs.current import blob_store
+from hashsets.intake import quota
 from hashsets.intake.models import Mode, Submission
 from hashsets.intake.sniff import SNIFFED, require_list, require_no_media
 from hashsets.lists.models import HashList
 
-DEFAULT_LIMIT: Final = 8 << 30
 _CHUNK: Final = 1 << 20
 
 
@@ -58,17 +58,21 @@ def receive_submission(
     hash_type: str = "",
     submission_id: UUID | None = None,
     sha256: str = "",
+    counted: bool = False,
 ) -> Submission:
     """Store the upload `stream` (read to its end) as a proposed change to `hash_list`.
 
     `media_type` is what the sender calls it; media is refused on that word alone. File names are not taken at
     all: they can name victims. `hash_type` says what the hashes are in a file that does not say it.
-    `submission_id` and `sha256` are stated for a file that came in parts (`uploads`).
+    `submission_id` is stated by whoever may have to say the same again: the same upload under the same id is
+    the same submission. `sha256` and `counted` (its bytes are in the day's quota already) are for a file that
+    came in parts (`uploads`).
 
     Errors: NotAllowed `permission.missing`, `list.other_publisher`, `submission.needs_person`,
-    `organisation.not_active`; NotFound `list.not_found`; Conflict `list.closed`; Invalid `submission.mode`,
-    `submission.type`, `text.…`, `upload.empty`, `upload.checksum`; TooLarge
-    `upload.too_large`; Unsupported `upload.media`, `upload.binary`.
+    `organisation.not_active`; NotFound `list.not_found`; Conflict `list.closed`,
+    `submission.repeated_otherwise`; Throttled `upload.quota`; Invalid `submission.mode`, `submission.type`,
+    `text.…`, `upload.empty`, `upload.checksum`; TooLarge `upload.too_large`; Unsupported `upload.media`,
+    `upload.binary`.
     """
     actor.require(Permission.SUBMISSION_CREATE)  # (1)
     hash_list.require_publisher(actor)
@@ -85,11 +89,12 @@ def receive_submission(
     if actor.person_id is None:
         raise NotAllowed("A submission needs a person who answers for it.", code="submission.needs_person")
     require_no_media(media_type)
-    with _spooled(stream) as upload:  # (2)
+    made = None if submission_id is None else Submission.objects.filter(id=submission_id).first()
+    free = counted or made is not None
+    room = None if free else quota.room_today(hash_list.organisation_id, now=now)
+    with _spooled(stream, room=room, now=now) as upload:  # (2)
         if sha256 and sha256 != upload.sha256:
-            raise Invalid(
-                "The SHA-256 is not the one of the bytes that came.", code="upload.checksum", field="sha256"
-            )
+            raise _wrong_checksum()
         submission = Submission(
             id=submission_id or uuid4(),
             organisation_id=hash_list.organisation_id,
@@ -104,15 +109,34 @@ def receive_submission(
             submitted_by_id=actor.person_id,
             credential_id=actor.credential_id,
         )
-        blob_store().put_file(keys.upload(submission.id), upload.path)  # (3)
-        _insert(submission, actor, now)  # (4)
+        if made is not None:
+            return _the_same(made, submission)
+        _store(submission, upload.path)  # (3)
+        try:
+            _insert(submission, actor, now, counted=counted)  # (4)
+        except IntegrityError:  # the same call, a moment earlier
+            return _the_same(Submission.objects.get(id=submission.id), submission)
     return submission
 
 
+def _store(submission: Submission, path: Path) -> None:
+    """Errors: Conflict `submission.repeated_otherwise` when a call under this id was cut off between (3) and
+    (4), and now brings another file.
+    """
+    try:
+        blob_store().put_file(keys.upload(submission.id), path)
+    except Corrupt as refusal:
+        if refusal.code != "blob.overwritten":
+            raise
+        raise _otherwise() from None
+
+
 @contextmanager
-def _spooled(stream: BinaryIO) -> Iterator[_Upload]:
-    """The stream as a temporary file, looked at while it is written; gone afterwards."""
-    limit: int = getattr(settings, "HX_UPLOAD_LIMIT", DEFAULT_LIMIT)
+def _spooled(stream: BinaryIO, *, room: int | None, now: datetime) -> Iterator[_Upload]:
+    """The stream as a temporary file, looked at while it is written; gone afterwards. `room`: bytes of the
+    quota that are left, None when they do not count.
+    """
+    limit: int = settings.HX_UPLOAD_LIMIT
     digest = hashlib.sha256()
     length = 0
     head = b""
@@ -126,6 +150,8 @@ def _spooled(stream: BinaryIO) -> Iterator[_Upload]:
                 raise TooLarge(
                     f"An upload may have at most {limit} bytes.", code="upload.too_large", limit=limit
                 )
+            if room is not None and length > room:
+                raise quota.over_quota(settings.HX_UPLOAD_BYTES_PER_DAY - room, now=now)
             digest.update(chunk)
             file.write(chunk)
         file.flush()
@@ -134,14 +160,17 @@ def _spooled(stream: BinaryIO) -> Iterator[_Upload]:
         yield _Upload(Path(file.name), digest.hexdigest(), length)
 
 
-def _insert(submission: Submission, actor: Actor, now: datetime) -> None:
+def _insert(submission: Submission, actor: Actor, now: datetime, *, counted: bool) -> None:
     with transaction.atomic():
-        # Asked again: a long upload may outlive the right to send it.
-        publisher = Organisation.objects.filter(
+        # Asked again: a long upload may outlive the right to send it. The lock makes uploads that end at once
+        # count one after the other.
+        publisher = Organisation.objects.select_for_update(no_key=True).filter(
             id=submission.organisation_id, status=OrganisationStatus.ACTIVE
         )
-        if not publisher.exists():
+        if publisher.first() is None:
             raise NotAllowed("This organisation is not active.", code="organisation.not_active")
+        if not counted:
+            quota.require_room(submission.organisation_id, submission.upload_length, now=now)
         HashList.objects.get(id=submission.hash_list_id).require_active()
         submission.save(force_insert=True)
         record(
@@ -159,3 +188,27 @@ def _insert(submission: Submission, actor: Actor, now: datetime) -> None:
                 "upload_length": submission.upload_length,
             },
         )
+
+
+def _the_same(made: Submission, asked: Submission) -> Submission:
+    """What was made under this id, when it is what is asked for now. Errors: Conflict
+    `submission.repeated_otherwise`.
+    """
+    columns = ("organisation_id", "hash_list_id", "mode", "urgent", "note", "hash_type", "upload_sha256")
+    if any(getattr(made, name) != getattr(asked, name) for name in columns):
+        raise _otherwise()
+    return made
+
+
+def _wrong_checksum() -> Invalid:
+    return Invalid(
+        "The SHA-256 is not the one of the bytes that came.", code="upload.checksum", field="sha256"
+    )
+
+
+def _otherwise() -> Conflict:
+    return Conflict(
+        "Another upload has been received under this id.",
+        code="submission.repeated_otherwise",
+        advice="Use a new Idempotency-Key for a new upload.",
+    )

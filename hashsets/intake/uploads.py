@@ -20,15 +20,17 @@ from datetime import datetime, timedelta
 from typing import BinaryIO, Final, cast
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from accounts.errors import Conflict, Invalid, NotAllowed, NotFound, TooLarge
 from accounts.identity.acting import Actor
+from accounts.identity.models import Organisation
 from accounts.identity.roles import Permission
 from hashsets.blobs import keys
 from hashsets.blobs.current import blob_store
 from hashsets.intake.models import Submission, Upload, UploadPart
-from hashsets.intake.receive import DEFAULT_LIMIT, receive_submission
+from hashsets.intake.quota import require_room
+from hashsets.intake.receive import receive_submission
 from hashsets.intake.sniff import require_list
 from hashsets.lists.models import HashList
 
@@ -52,15 +54,15 @@ def open_upload(hash_list: HashList, *, length: int, sha256: str, actor: Actor, 
     """Begin an upload of `length` bytes, or find the unfinished one of the same file.
 
     Errors: NotAllowed `permission.missing`, `list.other_publisher`, `submission.needs_person`; NotFound
-    `list.not_found`; Conflict `list.closed`, `upload.too_many_open`; Invalid `upload.length`,
-    `upload.checksum`; TooLarge `upload.too_large`.
+    `list.not_found`; Conflict `list.closed`, `upload.too_many_open`; Throttled `upload.quota`; Invalid
+    `upload.length`, `upload.checksum`; TooLarge `upload.too_large`.
     """
     actor.require(Permission.SUBMISSION_CREATE)
     hash_list.require_publisher(actor)
     hash_list.require_active()
     if actor.person_id is None:
         raise NotAllowed("An upload needs a person who answers for it.", code="submission.needs_person")
-    limit: int = getattr(settings, "HX_UPLOAD_LIMIT", DEFAULT_LIMIT)
+    limit: int = settings.HX_UPLOAD_LIMIT
     if length < 1:
         raise Invalid("An upload has at least one byte.", code="upload.length", field="length")
     if length > limit:
@@ -71,20 +73,24 @@ def open_upload(hash_list: HashList, *, length: int, sha256: str, actor: Actor, 
     same = opened.filter(hash_list=hash_list, length=length, sha256=sha256, person_id=actor.person_id).first()
     if same is not None:
         return same
-    if opened.count() >= MOST_OPEN:
-        raise Conflict(
-            f"Your organisation has {MOST_OPEN} unfinished uploads.",
-            code="upload.too_many_open",
-            advice="Finish one, or wait: they are forgotten after a week.",
+    with transaction.atomic():
+        # Uploads that are begun at once are counted one after the other.
+        Organisation.objects.select_for_update(no_key=True).get(id=hash_list.organisation_id)
+        if opened.count() >= MOST_OPEN:
+            raise Conflict(
+                f"Your organisation has {MOST_OPEN} unfinished uploads.",
+                code="upload.too_many_open",
+                advice="Finish one, or wait: they are forgotten after a week.",
+            )
+        require_room(hash_list.organisation_id, length, now=now)
+        return Upload.objects.create(
+            organisation_id=hash_list.organisation_id,
+            hash_list=hash_list,
+            person_id=actor.person_id,
+            length=length,
+            sha256=sha256,
+            created_at=now,
         )
-    return Upload.objects.create(
-        organisation_id=hash_list.organisation_id,
-        hash_list=hash_list,
-        person_id=actor.person_id,
-        length=length,
-        sha256=sha256,
-        created_at=now,
-    )
 
 
 def seen_upload(upload_id: uuid.UUID, actor: Actor) -> Upload:
@@ -164,9 +170,8 @@ def submit_upload(upload_id: uuid.UUID, intent: Intent, *, actor: Actor, now: da
                 now=now,
                 submission_id=upload.id,
                 sha256=upload.sha256,
+                counted=True,
             )
-    except IntegrityError:  # the same request, a moment earlier
-        return Submission.objects.get(id=upload.id)
     except Invalid as refusal:
         if refusal.code.startswith("upload."):  # no list, or not the file that was stated
             forget_upload_in_parts(upload.id)

@@ -148,6 +148,7 @@ class ListSubmissions(Door):
             media_type=request.content_type,
             actor=self.actor,
             now=timezone.now(),
+            submission_id=self.act_id,
         )
         wake("validate")
         return Response(SubmissionOut(submission).data, status=status.HTTP_202_ACCEPTED)

@@ -42,6 +42,10 @@ FLOW: Final[Mapping[str, Phrase]] = {
     "submission.needs_person": Phrase(_("A submission needs a person who answers for it.")),
     "upload.empty": Phrase(_("The upload is empty.")),
     "upload.too_large": Phrase(_("The upload is larger than this exchange takes."), "", True),
+    "upload.quota": Phrase(
+        _("Your organisation has uploaded as much today as this exchange takes in a day."),
+        _("Go on after midnight UTC, or ask the operator for more."),
+    ),
     "upload.media": Phrase(
         _("The upload is not a list of hashes. Nothing of it was kept."),
         _("Never send content. Compute the hashes where the content is, and send those as CSV."),

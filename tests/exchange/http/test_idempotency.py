@@ -23,6 +23,7 @@ from hashsets.intake.models import Submission
 from tests import cast
 from tests.exchange.api.conftest import MEMBER_SCOPES, PUBLISHER_SCOPES, key_of
 from tests.exchange.world import new_list
+from tests.hashsets.releases.crash import killed_at
 from tests.hashsets.releases.world import NOW
 
 ENDPOINT = {"url": "https://hooks.lumen.example/hash"}
@@ -182,7 +183,7 @@ def test_a_claim_of_a_dead_process_is_free_after_its_lease(lumen: cast.Crew) -> 
     answer = Answer("0" * 64, 201, "application/json", b"{}")
     with pytest.raises(Conflict, match="took too long"), transaction.atomic():
         settle(first, answer)
-    let_go(first)
+    let_go(first, now=now)
     settle(second, answer)
     assert claim(organisation, "k", lease=lease, now=now + timedelta(minutes=4)) == answer
 
@@ -196,3 +197,84 @@ def test_an_answer_is_sealed_at_rest_and_forgotten_after_a_day(member: Caller) -
     assert forgetting_due(later, 10) == ["answers"]
     forget("answers", now=later)
     assert RememberedCall.objects.count() == 0
+
+
+def test_a_claim_that_was_given_back_is_taken_again_under_the_same_id(lumen: cast.Crew) -> None:
+    organisation, now, lease = lumen.organisation.id, timezone.now(), timedelta(minutes=2)
+    first = claim(organisation, "k", lease=lease, now=now)
+    assert isinstance(first, Claim)
+    let_go(first, now=now)
+    second = claim(organisation, "k", lease=lease, now=now)
+    assert isinstance(second, Claim)
+    assert (second.id, second.token == first.token) == (first.id, False)
+
+
+CSV = b"sha256\n" + b"0a" * 32
+OTHER_CSV = b"sha256\n" + b"0b" * 32
+
+
+@pytest.fixture
+def upload(transactional_db: None) -> Iterator[tuple[Caller, str]]:
+    crew = cast.harbor(now=NOW)
+    path = f"/api/v1/lists/{new_list(crew).id}/submissions?mode=add"
+    yield Caller(key_of(crew, PUBLISHER_SCOPES).key), path
+
+
+def test_an_upload_whose_answer_was_lost_is_found_again_and_not_made_twice(
+    upload: tuple[Caller, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publisher, path = upload
+
+    def dies(*_: Any) -> None:
+        raise RuntimeError("the act is committed, its answer is not")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("exchange.http.idempotency.settle", dies)
+        assert publisher(path, CSV, media="text/csv").status_code == 500
+    assert Submission.objects.count() == 1
+    other = publisher(path, OTHER_CSV, media="text/csv")
+    assert (other.status_code, other.json()["code"]) == (409, "submission.repeated_otherwise")
+    again = publisher(path, CSV, media="text/csv")
+    assert again.status_code == 202
+    assert again.json()["id"] == str(Submission.objects.get().id)
+    assert AuditEvent.objects.filter(action="submission.received").count() == 1
+    assert publisher(path, CSV, media="text/csv").content == again.content
+
+
+def test_an_upload_that_was_cut_off_before_its_row_is_taken_again(
+    upload: tuple[Caller, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publisher, path = upload
+
+    def dies(*_: Any, **__: Any) -> None:
+        raise RuntimeError("the file is stored, its row is not")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("hashsets.intake.receive._insert", dies)
+        assert publisher(path, CSV, media="text/csv").status_code == 500
+    assert Submission.objects.count() == 0
+    other = publisher(path, OTHER_CSV, media="text/csv")
+    assert (other.status_code, other.json()["code"]) == (409, "submission.repeated_otherwise")
+    assert publisher(path, CSV, media="text/csv").status_code == 202
+    assert Submission.objects.count() == 1
+
+
+@pytest.mark.faults
+def test_a_process_killed_at_any_moment_of_an_upload_leaves_one_submission(
+    upload: tuple[Caller, str],
+) -> None:
+    """The retry comes when the lease of the dead has run out."""
+    publisher, path = upload
+    moment = killed = 0
+    while True:
+        key, content = f"k-{moment}", b"sha256\n" + f"{moment:064x}".encode()
+        before = Submission.objects.count()
+        died = killed_at(moment, lambda: publisher(path, content, key=key, media="text/csv"))  # noqa: B023
+        RememberedCall.objects.filter(status__isnull=True).update(lease_until=timezone.now())
+        answer = publisher(path, content, key=key, media="text/csv")
+        assert answer.status_code == 202, answer.content
+        assert Submission.objects.count() == before + 1, f"killed at moment {moment}"
+        if not died:
+            break
+        killed, moment = killed + 1, moment + 3
+    assert killed >= 10

@@ -16,7 +16,7 @@ _ROOT = Path(__file__).resolve().parents[3]
 _HEARD = (
     *(
         f"hashsets/intake/{name}.py"
-        for name in ("models", "receive", "sniff", "withdraw", "validate", "stage")
+        for name in ("models", "quota", "receive", "sniff", "withdraw", "validate", "stage")
     ),
     "hashsets/intake/decode.py",
     "hashsets/intake/readers",
@@ -31,6 +31,7 @@ _HEARD = (
 # Said to programs, to the operator, or turned into another page before anybody reads it.
 _UNHEARD = {
     "upload.checksum",
+    "submission.repeated_otherwise",
     "actor.no_organisation",
     "identifier.malformed",
     "staged.damaged",
