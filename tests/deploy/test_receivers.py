@@ -232,7 +232,18 @@ def recorded(folder: Path) -> tuple[Path, Path, Path]:
 
 def test_openssl_verifies_the_ed25519_signature(tmp_path: Path) -> None:
     content, signature, key = recorded(tmp_path)
-    asked = ["openssl", "pkeyutl", "-verify", "-pubin", "-inkey", key, "-rawin", "-sigfile", signature, "-in"]
+    asked: list[str | Path] = [
+        "openssl",
+        "pkeyutl",
+        "-verify",
+        "-pubin",
+        "-inkey",
+        key,
+        "-rawin",
+        "-sigfile",
+        signature,
+        "-in",
+    ]
     good = subprocess.run([*asked, content], capture_output=True, check=False)
     assert (good.returncode, good.stdout.strip()) == (0, b"Signature Verified Successfully")
     content.write_bytes(content.read_bytes() + b" ")

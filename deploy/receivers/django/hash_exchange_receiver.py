@@ -51,7 +51,7 @@ class Refused(Exception):
 @csrf_exempt
 @require_POST
 def receive(request: HttpRequest) -> HttpResponse:
-    """Verify, act once, answer. 204: known; 200: a challenge, answered; 400, 401: refused; 500: come again."""
+    """Verify, act once, answer. 204: known; 200: a challenge, answered; 400, 401: refused; 500: again."""
     terms = settings.HASH_EXCHANGE
     body = request.read(MAX_BODY + 1)
     try:
