@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Generic, TypeVar
 
 from exchange.push.schedule import Outcome
-from exchange.push.transport import Answer, Post, open_session, post
+from exchange.push.transport import Answer, Post, open_session
 from exchange.sharing.addresses import AddressRules
 
 logger = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ class Window(Generic[Key]):
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        async with open_session(self._rules) as self._session:
+        async with open_session(self._rules) as self._poster:
             self._started.put(None)
             await self._stop.wait()
             for task in self._tasks:
@@ -100,7 +100,7 @@ class Window(Generic[Key]):
 
     async def _deliver(self, key: Key, request: Post) -> None:
         try:
-            answer = await post(self._session, request)
+            answer = await self._poster.post(request)
         except Exception:
             # A fault of ours or of a library: this endpoint's try has failed, all the others must go on.
             logger.exception("A post ended in an unexpected error.")
