@@ -37,7 +37,7 @@ class Limits:
 
 
 LIMITS = {
-    Lane.ROUTINE: Limits(window=512, per_organisation=128, probes=64),
+    Lane.ROUTINE: Limits(window=1_024, per_organisation=256, probes=64),
     # Wide enough that endpoints which all hang until the time-out cannot hold up the others.
     Lane.URGENT: Limits(window=1_024, per_organisation=256, probes=256),
 }

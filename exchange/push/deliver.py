@@ -43,7 +43,8 @@ logger = logging.getLogger(__name__)
 
 LONGEST_RUN = 300.0
 """Seconds after which a run claims nothing new: the poller starts the next one, on fresh connections."""
-_LOOK_EVERY = 1.0
+_LOOK_EVERY = 2.0
+_SLICE = 64
 _OPEN_FILES = 8_192
 
 
@@ -120,7 +121,7 @@ class _Run:
             self._start(window, first)
             looked = float("-inf")
             while True:
-                ended = self._ended(window.finished(wait=_LOOK_EVERY / 4))
+                ended = self._ended(window.finished(wait=_LOOK_EVERY / 8))
                 started = 0
                 if time.monotonic() < until and self._should_look(looked):
                     if self._turn.look_again.is_set():
@@ -135,7 +136,7 @@ class _Run:
                     return self._attempts
 
     def _should_look(self, looked: float) -> bool:
-        """When nudged, when idle, and otherwise every second; never for a handful of free places."""
+        """When nudged, when idle, and otherwise every two seconds; never for a handful of free places."""
         room = self._limits.window - self._in_flight.total
         if not self._pending or self._turn.look_again.is_set():
             return room > 0
@@ -169,6 +170,9 @@ class _Run:
                 )
                 answer = Answer(Outcome.UNSEALED, error="The exchange cannot open this endpoint's secret.")
                 self._settle(self._ended([(endpoint.id, answer)]))
+            if len(posts) == _SLICE:  # the first are on their way while the others are being signed
+                window.submit(posts)
+                posts = []
         window.submit(posts)
         return len(claimed) - len(unused)
 

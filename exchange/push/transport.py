@@ -16,7 +16,7 @@ import errno
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -130,13 +130,13 @@ class Poster:
         self._loop = asyncio.get_running_loop()
         self._contexts: dict[str, ssl.SSLContext] = {}
 
-    async def post(self, request: Post) -> Answer:
+    async def post(self, request: Post, *, on_connected: Callable[[], None] = lambda: None) -> Answer:
         """Send `request` once. Never raises for anything the other side does; see `Outcome` for what can
         happen."""
         began = time.monotonic()
         try:
             async with asyncio.timeout(request.total):
-                answer = await self._told(request)
+                answer = await self._told(request, on_connected)
         except TimeoutError:
             answer = Answer(Outcome.TIMEOUT, error=f"No answer within {request.total:g} seconds.")
         except BlockedAddress:
@@ -153,11 +153,12 @@ class Poster:
             answer = Answer(Outcome.UNREACHABLE, error=f"The connection broke: {_plain(failure)}"[:MAX_ERROR])
         return replace(answer, duration_ms=round((time.monotonic() - began) * 1000))
 
-    async def _told(self, request: Post) -> Answer:
+    async def _told(self, request: Post, on_connected: Callable[[], None]) -> Answer:
         # The URL was checked when it was registered, and is sent as it was written there.
         parts = urlsplit(request.url)
         async with asyncio.timeout(request.connect):
             line = await self._connected(parts, request.authority)
+        on_connected()
         try:
             await self._send(line, _request_bytes(parts, request))
             head, raw = await self._head(line)

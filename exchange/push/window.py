@@ -24,7 +24,13 @@ logger = logging.getLogger(__name__)
 
 Key = TypeVar("Key")
 
-_LINGER = 0.06
+_STARTING = 256
+_STARTING_SECONDS = 0.25
+"""So many connect at the same time; who takes longer to answer gives up the place, and goes on."""
+_LINGER = 0.2
+_ENOUGH = 256
+"""Results are written in bulk: a query for each costs more CPU than the post itself did. For so long, or
+until so many have ended; when nothing else is in flight, at once."""
 
 
 class Window(Generic[Key]):
@@ -59,18 +65,19 @@ class Window(Generic[Key]):
             self._loop.call_soon_threadsafe(self._begin, posts)
 
     def finished(self, *, wait: float) -> list[tuple[Key, Answer]]:
-        """What has ended, after at most `wait` seconds; lingers a moment so that results are written in
-        bulk."""
+        """What has ended, after at most `wait` seconds, and what ends in the moment after it."""
         try:
             ended = [self._ended.get(timeout=wait)] if self.in_flight else []
         except queue.Empty:
             if not self._thread.is_alive():
                 raise RuntimeError("The window's thread has died.") from None
             return []
-        if ended:
-            time.sleep(_LINGER)
-            while not self._ended.empty():
-                ended.append(self._ended.get())
+        until = time.monotonic() + _LINGER
+        while ended and len(ended) < min(_ENOUGH, self.in_flight):
+            try:
+                ended.append(self._ended.get(timeout=max(0.0, until - time.monotonic())))
+            except queue.Empty:
+                break
         self.in_flight -= len(ended)
         return ended
 
@@ -84,6 +91,7 @@ class Window(Generic[Key]):
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
+        self._starting = asyncio.Semaphore(_STARTING)
         self._tasks: set[asyncio.Task[None]] = set()
         async with open_session(self._rules) as self._poster:
             self._started.put(None)
@@ -100,9 +108,18 @@ class Window(Generic[Key]):
 
     async def _deliver(self, key: Key, request: Post) -> None:
         try:
-            answer = await self._poster.post(request)
+            # Its time must not run out while this machine is busy with the handshakes of the others.
+            await self._starting.acquire()
+            slot = self._loop.call_later(_STARTING_SECONDS, self._starting.release)
+            answer = await self._poster.post(request, on_connected=lambda: self._give_back(slot))
+            self._give_back(slot)
         except Exception:
             # A fault of ours or of a library: this endpoint's try has failed, all the others must go on.
             logger.exception("A post ended in an unexpected error.")
             answer = Answer(Outcome.UNREACHABLE, error="The exchange could not send to this endpoint.")
         self._ended.put((key, answer))
+
+    def _give_back(self, slot: asyncio.TimerHandle) -> None:
+        if not slot.cancelled() and slot.when() > self._loop.time():
+            slot.cancel()
+            self._starting.release()
