@@ -311,14 +311,14 @@ def _tell(ready: asyncio.Future[None]) -> None:
 
 
 def _look_up(host: str, port: int) -> list[tuple[int, Any]]:
-    found = socket.getaddrinfo(
+    found: list[tuple[int, int, int, str, Any]] = socket.getaddrinfo(
         host, port, family=socket.AF_UNSPEC, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
     )
     # An address with a zone is one of this machine's own links.
     return [
         (family, where)
         for family, _, _, _, where in found
-        if family == socket.AF_INET or (family == socket.AF_INET6 and not (len(where) > 3 and where[3]))
+        if family == socket.AF_INET or (family == socket.AF_INET6 and not any(where[3:]))
     ]
 
 
