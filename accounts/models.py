@@ -10,7 +10,7 @@ from accounts.identity.models import Membership, Organisation, User
 from accounts.mail.models import OutgoingMail
 from accounts.membership.models import Acceptance, Agreement, DutyContact
 from accounts.signing_keys.models import SigningKey
-from accounts.standing.models import Condition, Measure, Notice, Standing
+from accounts.standing.models import Condition, Measure, Standing
 from accounts.vetting.models import Case, CaseNote, CasePart, Checklist, Decision, Evidence
 
 __all__ = [
@@ -31,7 +31,6 @@ __all__ = [
     "Evidence",
     "Measure",
     "Membership",
-    "Notice",
     "Organisation",
     "OutgoingMail",
     "Passkey",

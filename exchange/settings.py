@@ -249,6 +249,8 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
 # Push: plain http and loopback endpoints exist in the demo only.
 HX_LOOPBACK_ENDPOINTS: bool = env.bool("HX_LOOPBACK_ENDPOINTS", HX_DEMO)
 HX_ENDPOINT_PORTS: list[int] = env.list("HX_ENDPOINT_PORTS", [443, 8443], subcast=int)
+# Name servers that are asked for proofs of domains, as `address` or `address#port`; empty: the host's own.
+HX_DNS_SERVERS: list[str] = env.list("HX_DNS_SERVERS", [])
 
 # Watching it
 HX_AUDIT_HEADS: Path = Path(env.str("HX_AUDIT_HEADS", str(HX_VAR / "audit-heads")))

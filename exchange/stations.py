@@ -15,7 +15,10 @@ import structlog
 from django.utils import timezone
 
 from accounts.audit.heads import export_head
+from accounts.standing import keep, remind
+from accounts.vetting import review
 from exchange.calls import forget
+from exchange.domains import look
 from exchange.mail import send
 from exchange.push.deliver import deliver_due
 from exchange.wakeups import wake
@@ -78,6 +81,10 @@ STATIONS: tuple[Station, ...] = (
     Station("clear-leftovers", "data", scratch.leftovers_due, lambda path, now: scratch.clear_leftover(path)),
     Station("mail", "data", send.mail_due, lambda key, now: send.send_mail(key, now=now)),
     Station("forget-mail", "data", send.forgetting_due, lambda key, now: send.forget_mail(key, now=now)),
+    Station("domains", "data", look.due, lambda key, now: look.look_at(key, now=now)),
+    Station("reviews", "data", review.reviews_due, lambda key, now: review.open_review(key, now=now)),
+    Station("standing", "data", keep.standings_due, lambda key, now: keep.keep_standing(key, now=now)),
+    Station("reminders", "data", remind.reminders_due, lambda key, now: remind.remind(key, now=now)),
     Station("audit-heads", "data", lambda now, limit: ["head"], lambda _, now: export_head(now=now)),
     Station("push", "push", lambda now, limit: ["routine"], lambda lane, now: deliver_due(lane=lane)),
     Station(

@@ -23,8 +23,8 @@ class Action(StrEnum):
     APPLICATION_REPLIED = "application.replied"
     APPLICATION_WITHDRAWN = "application.withdrawn"
     APPLICATION_APPEALED = "application.appealed"
+    APPLICATION_PASSWORD_CHOSEN = "application.password_chosen"  # noqa: S105 - the name of an act
     CASE_OWNED = "case.owned"
-    CASE_PART_TAKEN = "case.part_taken"
     CASE_CONFLICT_DECLARED = "case.conflict_declared"
     CASE_EVIDENCE_RECORDED = "case.evidence_recorded"
     CASE_NOTED = "case.noted"

@@ -71,7 +71,7 @@ def check_duty_contacts(*, actor: Actor, now: datetime) -> int:
     organisation_id = actor.organisation()
     with transaction.atomic():
         current = DutyContact.objects.filter(organisation_id=organisation_id, ended_at__isnull=True)
-        count = current.update(checked_at=now, reminded_at=None)
+        count = current.update(checked_at=now)
         if not count:
             raise Conflict(
                 "There is no duty contact to check.", code="duty_contact.none", advice="Add one first."

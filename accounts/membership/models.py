@@ -34,7 +34,6 @@ class DutyContact(models.Model):
     language = models.CharField(max_length=2, default="en")
     created_at = models.DateTimeField()
     checked_at = models.DateTimeField(help_text="when an admin last said that this is right")
-    reminded_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
 
     objects = DutyContactQuerySet.as_manager()

@@ -165,7 +165,6 @@ class Migration(migrations.Migration):
                 ('language', models.CharField(default='en', max_length=2)),
                 ('created_at', models.DateTimeField()),
                 ('checked_at', models.DateTimeField(help_text='when an admin last said that this is right')),
-                ('reminded_at', models.DateTimeField(null=True)),
                 ('ended_at', models.DateTimeField(null=True)),
                 ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='duty_contacts', to='accounts.organisation')),
             ],
@@ -207,30 +206,12 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
-            name='Notice',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('received', 'the application has arrived'), ('information', 'something is asked'), ('approved', 'approved'), ('declined', 'decided'), ('review_due', 'a review is due'), ('read_only', 'read-only'), ('agreement', 'a new version to accept'), ('contacts', 'duty contacts to check'), ('domain_lapsed', "the domain's proof is gone"), ('hearing', 'a suspension is intended'), ('suspended', 'suspended'), ('lifted', 'a suspension has ended'), ('ended', 'the membership has ended'), ('work', "a case waits for the exchange's people")], max_length=16)),
-                ('email', models.EmailField(max_length=254)),
-                ('language', models.CharField(default='en', max_length=2)),
-                ('reference', models.CharField(blank=True, help_text='of the case; no detail of it', max_length=40)),
-                ('days', models.PositiveSmallIntegerField(null=True)),
-                ('owed_at', models.DateTimeField()),
-                ('sent_at', models.DateTimeField(null=True)),
-            ],
-            options={
-                'indexes': [models.Index(condition=models.Q(('sent_at__isnull', True)), fields=['owed_at'], name='notice_owed')],
-            },
-        ),
-        migrations.CreateModel(
             name='Standing',
             fields=[
                 ('organisation', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='standing', serialize=False, to='accounts.organisation')),
                 ('vetted_at', models.DateTimeField()),
                 ('review_due_at', models.DateTimeField()),
                 ('probation_until', models.DateTimeField(null=True)),
-                ('reminded_days', models.PositiveSmallIntegerField(help_text='the last reminder sent before this review: 60, 30 or 7 days', null=True)),
-                ('agreement_reminded', models.PositiveIntegerField(default=0, help_text='the last version asked for by mail')),
             ],
             options={
                 'indexes': [models.Index(fields=['review_due_at'], name='standing_by_review')],

@@ -18,12 +18,6 @@ class Standing(models.Model):
     vetted_at = models.DateTimeField()
     review_due_at = models.DateTimeField()
     probation_until = models.DateTimeField(null=True)
-    reminded_days = models.PositiveSmallIntegerField(
-        null=True, help_text="the last reminder sent before this review: 60, 30 or 7 days"
-    )
-    agreement_reminded = models.PositiveIntegerField(
-        default=0, help_text="the last version asked for by mail"
-    )
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["review_due_at"], name="standing_by_review")]
@@ -115,42 +109,3 @@ class Measure(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.organisation_id}"
-
-
-class NoticeKind(models.TextChoices):
-    """What somebody is told by mail; never a detail of a case, which they read after signing in."""
-
-    RECEIVED = "received", "the application has arrived"
-    INFORMATION = "information", "something is asked"
-    APPROVED = "approved", "approved"
-    DECLINED = "declined", "decided"
-    REVIEW_DUE = "review_due", "a review is due"
-    READ_ONLY = "read_only", "read-only"
-    AGREEMENT = "agreement", "a new version to accept"
-    CONTACTS = "contacts", "duty contacts to check"
-    DOMAIN_LAPSED = "domain_lapsed", "the domain's proof is gone"
-    HEARING = "hearing", "a suspension is intended"
-    SUSPENDED = "suspended", "suspended"
-    LIFTED = "lifted", "a suspension has ended"
-    ENDED = "ended", "the membership has ended"
-    WORK = "work", "a case waits for the exchange's people"
-
-
-class Notice(models.Model):
-    """A mail that is owed: written with the act it tells of, sent by a station that finds it."""
-
-    kind = models.CharField(max_length=16, choices=NoticeKind.choices)
-    email = models.EmailField(max_length=254)
-    language = models.CharField(max_length=2, default="en")
-    reference = models.CharField(max_length=40, blank=True, help_text="of the case; no detail of it")
-    days = models.PositiveSmallIntegerField(null=True)
-    owed_at = models.DateTimeField()
-    sent_at = models.DateTimeField(null=True)
-
-    class Meta:
-        indexes: ClassVar = [
-            models.Index(fields=["owed_at"], condition=Q(sent_at__isnull=True), name="notice_owed")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.kind} to be told"
