@@ -311,7 +311,7 @@ def _tell(ready: asyncio.Future[None]) -> None:
 
 
 def _look_up(host: str, port: int) -> list[tuple[int, Any]]:
-    found: list[tuple[int, int, int, str, Any]] = socket.getaddrinfo(
+    found: list[Any] = socket.getaddrinfo(
         host, port, family=socket.AF_UNSPEC, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
     )
     # An address with a zone is one of this machine's own links.
