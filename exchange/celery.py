@@ -133,3 +133,13 @@ def nudge(task_name: str, *args: str | int, queue: str = "data") -> None:
 def nudges_sent_and_dropped() -> tuple[int, int]:
     """Return the counters of this process, for the metrics page."""
     return _nudger.sent, _nudger.dropped
+
+
+def broker_answers() -> bool:
+    """Whether the broker takes a connection now, for the operator's page; waits two seconds at most."""
+    try:
+        with app.connection_for_read() as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0, timeout=2)
+    except Exception:  # whatever a transport raises, the broker is away
+        return False
+    return True

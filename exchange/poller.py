@@ -39,6 +39,26 @@ def heartbeat_ages(*, now: datetime) -> dict[str, float | None]:
     return ages
 
 
+def wake_up_path() -> Path:
+    """Return the file whose modification time is the last wake-up that reached a worker on this machine."""
+    return Path(settings.HX_VAR) / "run" / "wake-up"
+
+
+def note_wake_up() -> None:
+    """Remember that a wake-up has come."""
+    path = wake_up_path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+
+
+def wake_up_age(*, now: datetime) -> float | None:
+    """Return seconds since the last wake-up (None: never). Wake-ups may stop without harm; this shows it."""
+    try:
+        return max(0.0, now.timestamp() - wake_up_path().stat().st_mtime)
+    except FileNotFoundError:
+        return None
+
+
 class Poller:
     """One daemon thread that polls until it is told to stop, whatever a poll raises."""
 

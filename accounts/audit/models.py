@@ -32,6 +32,11 @@ class AuditEvent(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["organisation", "-number"], name="audit_by_organisation"),
             models.Index(fields=["subject_type", "subject_id", "-number"], name="audit_by_subject"),
+            # What an auditor filters by: without them each question would read the whole chain.
+            models.Index(fields=["person_id", "-number"], name="audit_by_person"),
+            models.Index(fields=["action", "-number"], name="audit_by_action"),
+            models.Index(fields=["subject_id", "-number"], name="audit_by_subject_id"),
+            models.Index(fields=["at"], name="audit_by_time"),
         ]
 
     def __str__(self) -> str:

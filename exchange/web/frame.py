@@ -139,6 +139,14 @@ def _open(places: tuple[Place, ...], actor: Actor | None) -> list[Link]:
     ]
 
 
+def address_of(name: str, *identifiers: object) -> str:
+    """The address of the page about one thing, "" while there is no such page."""
+    try:
+        return reverse(name, args=identifiers)
+    except NoReverseMatch:
+        return ""
+
+
 @cache
 def address(name: str) -> str:
     """The address of a page, "" while there is no such page."""

@@ -112,7 +112,7 @@ def _wrong() -> fields.Form:
         replace(field, name=f"{field.name}-again", value="<b>typed</b>" if field.kind == "text" else "")
         for field in _ASKED
     )
-    refusals = (Invalid("Say it in a few words.", code="specimen.wrong", field=field.name) for field in again)
+    refusals = (Invalid("Say it in a few words.", code="specimen", field=field.name) for field in again)
     return fields.blank(*again).refused(
-        *refusals, Invalid("Nothing was sent.", code="specimen.whole", advice="Try again.")
+        *refusals, Invalid("Nothing was sent.", code="specimen", advice="Try again.")
     )
