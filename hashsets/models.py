@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hashsets.intake.models import BenignSet, QuarantineDecision, StagedFile, Submission, Upload, UploadPart
-from hashsets.lists.models import Classification, HashList, ListAudience, ListSigningKey
+from hashsets.lists.models import Classification, HashList, ListAudience, ListChange, ListSigningKey
 from hashsets.releases.models import Agreement, Approval, Draft, DraftSignature, Release, TargetFile
 from hashsets.trust.models import AwaitedFile, ListTransfer, PrivateKey, Repository, SignedFile
 
@@ -17,6 +17,7 @@ __all__ = [
     "DraftSignature",
     "HashList",
     "ListAudience",
+    "ListChange",
     "ListSigningKey",
     "ListTransfer",
     "PrivateKey",

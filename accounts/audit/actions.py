@@ -84,6 +84,8 @@ class Action(StrEnum):
 
     LIST_CREATED = "list.created"
     LIST_CHANGED = "list.changed"
+    LIST_CHANGE_PROPOSED = "list.change_proposed"
+    LIST_CHANGE_ENDED = "list.change_ended"
     LIST_CLOSED = "list.closed"
     LIST_KEY_ENTITLED = "list.key_entitled"
     LIST_KEY_REMOVED = "list.key_removed"

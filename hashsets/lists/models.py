@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+import uuid
 from typing import ClassVar
 
 from django.db import models
@@ -248,3 +249,47 @@ class ListSigningKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.signing_key_id} signs {self.hash_list_id}"
+
+
+class ListChangeState(models.TextChoices):
+    PROPOSED = "proposed", "waits for a second person"
+    MADE = "made", "made"
+    ENDED = "ended", "withdrawn or declined"
+
+
+class ListChangeQuerySet(models.QuerySet["ListChange"]):
+    def waiting_for(self, actor: Actor) -> ListChangeQuerySet:
+        return self.filter(organisation_id=actor.organisation(), state=ListChangeState.PROPOSED)
+
+
+class ListChange(models.Model):
+    """A change of a list's settings that lowers a guard: one person proposes it, another one makes it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organisation = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
+    hash_list = models.ForeignKey(HashList, on_delete=models.PROTECT, related_name="changes")
+    asked = models.JSONField(help_text="{field of the statement: value}, what changes only")
+    state = models.CharField(max_length=8, choices=ListChangeState.choices, default=ListChangeState.PROPOSED)
+    proposed_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
+    decided_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, related_name="+")
+    created_at = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True)
+
+    objects = ListChangeQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["hash_list"],
+                condition=models.Q(state=ListChangeState.PROPOSED),
+                name="list_change_one_open",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state=ListChangeState.MADE)
+                | ~models.Q(decided_by=models.F("proposed_by")),
+                name="list_change_two_persons",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"change of {self.hash_list_id}"

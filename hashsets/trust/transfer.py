@@ -24,7 +24,7 @@ from accounts.identity.acting import Actor
 from accounts.identity.models import Organisation, OrganisationKind, OrganisationStatus
 from accounts.identity.roles import Permission
 from hashsets.intake.models import Submission, SubmissionState
-from hashsets.lists.models import HashList
+from hashsets.lists.models import HashList, ListChange, ListChangeState
 from hashsets.trust.custody import own_keys, redelegate
 from hashsets.trust.models import AwaitedFile, ListTransfer, RoleName, TransferState
 from hashsets.trust.signers import replace_signers
@@ -105,6 +105,10 @@ def accept_list(
         keys = own_keys(offer.taker_id, key_ids)
         _decide(offer, TransferState.ACCEPTED, now)
         HashList.objects.filter(id=hash_list.id).update(organisation=offer.taker)
+        # What the giver's people have proposed about it goes with them.
+        ListChange.objects.filter(hash_list=hash_list, state=ListChangeState.PROPOSED).update(
+            state=ListChangeState.ENDED, decided_at=now
+        )
         # A renewal that the giver's keys have begun to sign is nobody's any more.
         AwaitedFile.objects.filter(repository_id=hash_list.id, role=RoleName.LIST).delete()
         hash_list.refresh_from_db()
