@@ -25,9 +25,12 @@ _WITHDRAWABLE: Final = (_S.RECEIVED, _S.VALIDATING, _S.STAGED, _S.APPROVED)
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """An act that is possible in this state: `why_not` is None when this person may do it."""
+    """An act that is possible in this state: `why_not` is None when this person may do it on the spot; `desk`
+    when a page of its own has ways to do it.
+    """
 
     why_not: Promise | None = None
+    desk: bool = False
 
     @property
     def allowed(self) -> bool:
@@ -53,7 +56,7 @@ ALREADY: Final = _("You have approved this. It needs somebody else as well.")
 NO_APPROVER: Final = _("Your roles do not include approving. An approver of your organisation decides.")
 NO_SIGNER: Final = _("Your roles do not include signing. A signer of your organisation signs.")
 NOT_HOSTED: Final = _(
-    "This list is signed with keys that its signers keep: sign with the command hashx sign."
+    "This list is signed with keys that its signers keep, on a machine of their own or in the browser."
 )
 HOSTED_DONE: Final = _("The key that the exchange keeps has signed. Other signatures are still missing.")
 
@@ -105,8 +108,8 @@ def _sign(actor: Actor, signers: SignersOfList) -> Offer:
     if not actor.may(Permission.RELEASE_SIGN):
         return Offer(NO_SIGNER)
     if not signers.hosted:
-        return Offer(NOT_HOSTED)
-    return Offer(HOSTED_DONE) if signers.hosted_has_signed else Offer()
+        return Offer(NOT_HOSTED, desk=True)
+    return Offer(HOSTED_DONE) if signers.hosted_has_signed else Offer(desk=True)
 
 
 def _withdraw(actor: Actor) -> Offer | None:

@@ -48,7 +48,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("lists", lists.Lists.as_view(), name="lists"),
     path(_LIST, lists.OneList.as_view(), name="list"),
     path(f"{_LIST}/submissions", lists.ListSubmissions.as_view(), name="list-submissions"),
-    path(f"{_LIST}/submissions/new", submissions.NewSubmission.as_view(), name="new-submission"),
     path(f"{_LIST}/releases", lists.ListReleases.as_view(), name="list-releases"),
     path(f"{_LIST}/releases/<release:number>", releases.OneRelease.as_view(), name="release"),
     path(_SUBMISSION, submissions.OneSubmission.as_view(), name="submission"),

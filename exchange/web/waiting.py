@@ -54,9 +54,9 @@ def waiting_for(actor: Actor, *, now: datetime) -> Waiting:
     """Urgent first, then the oldest: what has waited longest is next."""
     mine: list[Errand] = []
     if actor.may(Permission.SUBMISSION_APPROVE):
-        mine += _errands(_to_approve(actor), TO_APPROVE)
+        mine += _errands(to_approve(actor), TO_APPROVE)
     if actor.may(Permission.RELEASE_SIGN):
-        mine += _errands(_to_sign(actor), TO_SIGN)
+        mine += _errands(to_sign(actor), TO_SIGN)
     own = Submission.objects.owned_by(actor).filter(submitted_by_id=actor.person_id)
     mine += _errands(own.filter(state__in=(_S.REFUSED, _S.RETURNED), decided_at__gt=now - STAYS_FOR), TO_MEND)
     seen = {errand.submission.id for errand in mine}
@@ -65,13 +65,13 @@ def waiting_for(actor: Actor, *, now: datetime) -> Waiting:
     return Waiting(mine=tuple(mine), underway=tuple(underway))
 
 
-def _to_approve(actor: Actor) -> QuerySet[Submission]:
+def to_approve(actor: Actor) -> QuerySet[Submission]:
     mine = Approval.objects.live().filter(submission=OuterRef("pk"), approver_id=actor.person_id)
     staged = Submission.objects.owned_by(actor).filter(state=_S.STAGED)
     return staged.exclude(submitted_by_id=actor.person_id).exclude(Exists(mine))
 
 
-def _to_sign(actor: Actor) -> QuerySet[Submission]:
+def to_sign(actor: Actor) -> QuerySet[Submission]:
     mine = DraftSignature.objects.filter(draft=OuterRef("pk"), person_id=actor.person_id)
     drafts = Draft.objects.filter(submission=OuterRef("pk"), state=DraftState.OPEN).exclude(Exists(mine))
     return Submission.objects.owned_by(actor).filter(Exists(drafts), state=_S.DRAFTED)

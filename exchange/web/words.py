@@ -9,10 +9,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts.identity.models import OrganisationKind
+from accounts.signing_keys.models import Custody, SigningKeyStatus
 from hashsets.intake.models import Mode, SubmissionState
-from hashsets.lists.models import Audience, ListStatus
+from hashsets.lists.models import Audience, ListStatus, Tlp
 
-Words = Mapping[str, Promise]
+Words = Mapping[str, Promise | str]
 
 STATE: Final[Words] = {
     SubmissionState.RECEIVED: _("Received"),
@@ -62,6 +63,41 @@ AUDIENCE: Final[Words] = {
     Audience.KINDS: _("Members of some kinds"),
     Audience.NAMED: _("Named organisations only"),
 }
+AUDIENCE_MEANS: Final[Words] = {
+    Audience.PUBLIC: _("Also people who are not signed in. Only a TLP:CLEAR list can be for everyone."),
+    Audience.MEMBERS: _("Every organisation that was vetted and is active on this exchange."),
+    Audience.KINDS: _("For example companies only. Say which kinds below."),
+    Audience.NAMED: _("Nobody else learns that the list exists. Name them below by their identifiers."),
+}
+TLP: Final[Words] = {
+    Tlp.CLEAR: "TLP:CLEAR",
+    Tlp.GREEN: "TLP:GREEN",
+    Tlp.AMBER: "TLP:AMBER",
+    Tlp.AMBER_STRICT: "TLP:AMBER+STRICT",
+    Tlp.RED: "TLP:RED",
+}
+TLP_MEANS: Final[Words] = {
+    Tlp.CLEAR: _("May be passed on without limit."),
+    Tlp.GREEN: _("May be passed on within the community, not to the public."),
+    Tlp.AMBER: _("For the member's organisation and those of its clients who need to know."),
+    Tlp.AMBER_STRICT: _("For the member's organisation alone."),
+    Tlp.RED: _("For the eyes of the named recipients only."),
+}
+STATEMENT: Final[Words] = {
+    "title": _("Title"),
+    "description": _("Description"),
+    "legal_basis": _("Legal basis"),
+    "purpose": _("Purpose"),
+    "jurisdiction": _("Jurisdiction"),
+    "tlp": _("Sharing label"),
+    "audience": _("Who may see it"),
+    "audience_kinds": _("Kinds of organisations"),
+    "audience_organisations": _("Named organisations"),
+    "hash_types": _("Kinds of hashes"),
+    "scheme": _("Classification"),
+    "approvals_required": _("Approvals before a release"),
+    "signature_threshold": _("Signatures under a release"),
+}
 LIST_STATUS: Final[Words] = {
     ListStatus.ACTIVE: _("Open: takes submissions"),
     ListStatus.CLOSED: _("Closed: takes no more submissions"),
@@ -81,6 +117,24 @@ SCHEME: Final[Words] = {
     "interpol": _("INTERPOL baseline and worst-of"),
     "terrorist-content": _("Terrorist and violent extremist content"),
     "intimate-images": _("Intimate images shared without consent"),
+}
+CUSTODY: Final[Words] = {
+    Custody.HOSTED: _("Kept by the exchange"),
+    Custody.OWN: _("Kept by your organisation"),
+}
+KEY_STATUS: Final[Words] = {
+    SigningKeyStatus.PENDING: _("Waits for a second person"),
+    SigningKeyStatus.ACTIVE: _("In use"),
+    SigningKeyStatus.REVOKED: _("Revoked"),
+}
+KEY_STATUS_TONE: Final[Mapping[str, str]] = {
+    SigningKeyStatus.PENDING: "asks",
+    SigningKeyStatus.ACTIVE: "good",
+    SigningKeyStatus.REVOKED: "bad",
+}
+SIGNATURE_SCHEME: Final[Words] = {
+    "ed25519": _("Ed25519"),
+    "ecdsa-sha2-nistp256": _("ECDSA on the curve P-256 with SHA-256"),
 }
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from exchange.web.phrases.account import ACCOUNT
+from exchange.web.phrases.contribute import CONTRIBUTE
 from exchange.web.phrases.flow import FLOW
 from exchange.web.phrases.oversee import OVERSEE
 from exchange.web.phrases.phrase import Phrase
@@ -21,4 +22,4 @@ from exchange.web.phrases.vetting import VETTING
 
 __all__ = ["PROBLEMS", "REFUSALS", "Phrase"]
 
-REFUSALS: Final[Mapping[str, Phrase]] = {**FLOW, **ACCOUNT, **VETTING, **SUBSCRIBE, **OVERSEE}
+REFUSALS: Final[Mapping[str, Phrase]] = {**CONTRIBUTE, **FLOW, **ACCOUNT, **VETTING, **SUBSCRIBE, **OVERSEE}

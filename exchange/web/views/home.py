@@ -8,10 +8,12 @@ from django.db.models import F
 from django.http import HttpRequest, HttpResponseBase
 
 from accounts.identity.models import User
+from accounts.identity.roles import Permission
 from exchange.http.permissions import PUBLIC
 from exchange.web.door import Page
 from exchange.web.list_facts import catalogue, list_row
 from exchange.web.waiting import waiting_for
+from hashsets.releases.agree import awaiting_agreement
 
 MOST_LISTS = 25
 
@@ -37,5 +39,7 @@ class Home(Page):
             waiting=waiting_for(actor, now=self.now),
             own=[list_row(row, actor) for row in own[:MOST_LISTS]],
             others=[list_row(row, actor) for row in others[:MOST_LISTS]],
+            may_make=actor.may(Permission.LIST_MANAGE) and not actor.is_operator,
+            held=awaiting_agreement(actor).count() if actor.is_over_exchange else None,
             more=len(own) > MOST_LISTS or len(others) > MOST_LISTS,
         )

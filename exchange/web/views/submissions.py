@@ -1,4 +1,4 @@
-"""Submissions: sending one, watching it, deciding on it, signing it. Doors to the verbs of hashsets."""
+"""Submissions: watching one, deciding on it, having the exchange sign it. Doors to the verbs of hashsets."""
 
 from __future__ import annotations
 
@@ -16,66 +16,13 @@ from exchange.http.permissions import need, person
 from exchange.http.problems import status_of
 from exchange.wakeups import wake
 from exchange.web.door import Page
-from exchange.web.forms import SubmissionForm, submission_form, text, uploaded
-from exchange.web.list_facts import list_facts
+from exchange.web.forms import text
 from exchange.web.refusals import told
 from exchange.web.submission_facts import current_progress, live_draft, submission_facts
-from exchange.web.words import MODE, MODE_MEANS
-from hashsets.intake.models import Mode, Submission
-from hashsets.intake.receive import receive_submission
+from hashsets.intake.models import Submission
 from hashsets.intake.withdraw import withdraw_submission
-from hashsets.lists.models import HashList
 from hashsets.releases.approve import approve_submission, return_submission
 from hashsets.releases.sign import sign_with_hosted_key
-
-
-class NewSubmission(Page):
-    needs: ClassVar = {
-        "GET": need(Permission.SUBMISSION_CREATE),
-        "POST": need(Permission.SUBMISSION_CREATE),
-    }
-
-    def get(self, request: HttpRequest, list_id: str) -> HttpResponseBase:
-        return self._form(self._list(list_id), SubmissionForm())
-
-    def post(self, request: HttpRequest, list_id: str) -> HttpResponseBase:
-        hash_list, form = self._list(list_id), submission_form(request)
-        try:
-            file = uploaded(request)
-            submission = receive_submission(
-                hash_list,
-                file,  # type: ignore[arg-type]  # Django's uploads read like files
-                mode=form.mode,
-                urgent=form.urgent,
-                note=form.note,
-                media_type=file.content_type,
-                actor=self.actor,
-                now=self.now,
-            )
-        except (Invalid, Conflict) as refusal:
-            return self._form(hash_list, form, refusal)
-        wake("validate")
-        said = _("Submission %(reference)s is received and stored.") % {"reference": submission.reference}
-        messages.success(request, said)
-        return HttpResponseRedirect(reverse("web:submission", args=[submission.id]))
-
-    def _list(self, list_id: str) -> HashList:
-        hash_list = HashList.objects.seen(list_id, self.actor)
-        hash_list.require_publisher(self.actor)
-        hash_list.require_active()
-        return hash_list
-
-    def _form(
-        self, hash_list: HashList, form: SubmissionForm, refusal: Refusal | None = None
-    ) -> HttpResponse:
-        return self.show(
-            "web/new_submission.html",
-            status=status_of(refusal).value if refusal else 200,
-            list=list_facts(hash_list, self.actor),
-            form=form,
-            modes=[(mode, MODE[mode], MODE_MEANS[mode]) for mode in Mode.values],
-            told=told(refusal) if refusal else None,
-        )
 
 
 class SubmissionPage(Page):

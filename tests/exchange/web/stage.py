@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from accounts.identity.models import User
@@ -61,6 +62,22 @@ def enter(client: Client, user: User, *, next: str = "") -> Any:  # noqa: A002 -
     answer = client.post(step.page, {"code": step.code, "next": next})
     assert answer.status_code == 302, answer.content.decode()
     return answer
+
+
+def submit_file(
+    client: Client, base: str, content: str, *, mode: str = "add", note: str = "", urgent: bool = False
+) -> str:
+    """The three pages of a change, one after the other; gives the address of the submission."""
+    said = {"mode": mode, "note": note} | ({"urgent": "yes"} if urgent else {})
+    answer = client.post(f"{base}/submissions/new", said)
+    file = SimpleUploadedFile("names-nobody.csv", content.encode(), "text/csv")
+    answer = client.post(answer.headers["Location"], {"file": file})
+    assert answer.status_code == 302, answer.content.decode()
+    check = answer.headers["Location"]
+    assert "Check your answers" in client.get(check).content.decode()
+    answer = client.post(check)
+    assert answer.status_code == 302, answer.content.decode()
+    return answer.headers["Location"]
 
 
 def bad_lines() -> str:

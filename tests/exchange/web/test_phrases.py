@@ -16,13 +16,21 @@ _ROOT = Path(__file__).resolve().parents[3]
 _HEARD = (
     *(
         f"hashsets/intake/{name}.py"
-        for name in ("models", "quota", "receive", "sniff", "withdraw", "validate", "stage")
+        for name in (
+            *("models", "quota", "receive", "sniff", "withdraw", "validate", "stage"),
+            *("uploads", "whole", "emergency", "quarantine", "benign"),
+        )
     ),
     "hashsets/intake/decode.py",
     "hashsets/intake/readers",
     "hashsets/releases/approve.py",
     "hashsets/releases/sign.py",
-    "hashsets/lists/models.py",
+    "hashsets/releases/agree.py",
+    *(f"hashsets/lists/{name}.py" for name in ("models", "change", "define", "statements")),
+    *(f"hashsets/trust/{name}.py" for name in ("custody", "transfer", "renewal", "ceremony", "keys")),
+    "accounts/signing_keys",
+    "accounts/wording.py",
+    "accounts/identity/jurisdictions.py",
     "accounts/identity/acting.py",
     "exchange/web",
     "exchange/http/pages.py",
@@ -36,6 +44,8 @@ _UNHEARD = {
     "identifier.malformed",
     "staged.damaged",
     "organisation.not_chosen",
+    "specimen.whole",
+    "specimen.wrong",
 }
 
 
