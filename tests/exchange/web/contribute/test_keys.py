@@ -127,7 +127,7 @@ def test_a_detached_signature_is_taken_in_every_form_that_tools_write(world: Wor
     part = signer.get(f"{base}/signature/part").content
     assert part == bytes(draft.signed_part)
     signature = signed_by(private, part)
-    fields = {
+    fields: dict[str, Any] = {
         "der": {"file": SimpleUploadedFile("x.sig", signature)},
         "hex": {"signature": signature.hex().upper()},
         "base64": {"signature": base64.b64encode(signature).decode()},
