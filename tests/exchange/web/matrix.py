@@ -1,0 +1,144 @@
+"""The permission matrix of the pages: what each method of each page asks for, written down a second time.
+
+The pages declare the same beside their code. A change there that is not made here, and a page without a row
+here, fail the tests: rights are changed knowingly or not at all. ROLES says again what each role may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from exchange.http.permissions import Need
+from exchange.web.door import Page
+
+PUBLIC = "anybody"
+MEMBER = "any member"
+SOMEBODY = "somebody"  # a person who is signed in, whatever their organisations are
+PERSON = "present "  # and has just proven their presence
+
+VIEW, SUBMIT, APPROVE, SIGN = "list.view", "submission.create", "submission.approve", "release.sign"
+MANAGE, SUBSCRIBE, ENDPOINT = "list.manage", "subscription.manage", "endpoint.manage"
+CREDENTIAL, KEY, PEOPLE, AUDIT = "credential.manage", "key.manage", "member.manage", "audit.read"
+STAFF, CEREMONY, SYSTEM, CONFIRM = "organisation.manage", "ceremony.run", "system.view", "release.confirm"
+
+ROLES: dict[str, set[str]] = {
+    "admin": {VIEW, MANAGE, SUBSCRIBE, ENDPOINT, CREDENTIAL, KEY, PEOPLE, AUDIT},
+    "contributor": {VIEW, SUBMIT},
+    "approver": {VIEW, APPROVE},
+    "signer": {VIEW, SIGN},
+    "integrator": {VIEW, SUBSCRIBE, ENDPOINT, CONFIRM, CREDENTIAL},
+    "viewer": {VIEW},
+    "auditor": {VIEW, AUDIT},
+    "exchange-admin": {VIEW, STAFF, AUDIT, SYSTEM},
+    "officer": {VIEW, CEREMONY, SYSTEM},
+}
+
+# Page by page: GET, then POST where there is one.
+MATRIX: dict[str, dict[str, str]] = {
+    "home": {"GET": PUBLIC},
+    "sign-in": {"GET": PUBLIC, "POST": PUBLIC},
+    "sign-out": {"POST": PUBLIC},
+    "confirm-presence": {"GET": SOMEBODY, "POST": SOMEBODY},
+    "organisation": {"GET": PUBLIC, "POST": PUBLIC},
+    "lists": {"GET": PUBLIC},
+    "list": {"GET": PUBLIC},
+    "list-submissions": {"GET": VIEW},
+    "list-releases": {"GET": PUBLIC},
+    "release": {"GET": PUBLIC},
+    "submission": {"GET": VIEW},
+    "progress": {"GET": VIEW},
+    "approve": {"POST": PERSON + APPROVE},
+    "return": {"POST": PERSON + APPROVE},
+    "withdraw": {"POST": SUBMIT},
+    "sign": {"POST": PERSON + SIGN},
+    "second-step": {"GET": PUBLIC, "POST": PUBLIC},
+    "recovery-step": {"GET": PUBLIC, "POST": PUBLIC},
+    "set-up": {"GET": PUBLIC},
+    "set-up-app": {"GET": PUBLIC, "POST": PUBLIC},
+    "new-list": {"GET": PERSON + MANAGE, "POST": PERSON + MANAGE},
+    "settings": {"GET": VIEW},
+    "change-settings": {"GET": PERSON + MANAGE, "POST": PERSON + MANAGE},
+    "add-label": {"POST": PERSON + MANAGE},
+    "decide-change": {"POST": PERSON + MANAGE},
+    "close-list": {"GET": PERSON + MANAGE, "POST": PERSON + MANAGE},
+    "signers": {"GET": VIEW, "POST": PERSON + MANAGE},
+    "renewal": {"GET": PERSON + SIGN, "POST": PERSON + SIGN},
+    "renewal-part": {"GET": SIGN},
+    "renewal-hosted": {"POST": PERSON + SIGN},
+    "prepare-renewal": {"POST": PERSON + SIGN},
+    "offer-list": {"GET": PERSON + MANAGE, "POST": PERSON + MANAGE},
+    "transfers": {"GET": VIEW},
+    "accept-transfer": {"GET": PERSON + MANAGE, "POST": PERSON + MANAGE},
+    "end-transfer": {"POST": PERSON + MANAGE},
+    "compare": {"GET": PUBLIC},
+    "withdraw-entries": {"GET": SUBMIT, "POST": SUBMIT},
+    "new-submission": {"GET": SUBMIT, "POST": SUBMIT},
+    "submission-file": {"GET": SUBMIT, "POST": SUBMIT},
+    "check-submission": {"GET": SUBMIT, "POST": SUBMIT},
+    "queue": {"GET": VIEW},
+    "held": {"GET": STAFF},
+    "agree": {"POST": PERSON + STAFF},
+    "set-aside": {"GET": VIEW, "POST": PERSON + APPROVE},
+    "signature": {"GET": PERSON + SIGN, "POST": PERSON + SIGN},
+    "signed-part": {"GET": SIGN},
+    "keys": {"GET": VIEW},
+    "new-key": {"GET": VIEW, "POST": PERSON + KEY},
+    "own-key": {"GET": PERSON + VIEW, "POST": PERSON + VIEW},
+    "browser-key": {"GET": PERSON + VIEW},
+    "key": {"GET": VIEW},
+    "confirm-key": {"POST": PERSON + KEY},
+    "revoke-key": {"POST": PERSON + KEY},
+    "benign": {"GET": VIEW, "POST": SUBMIT},
+    "ceremonies": {"GET": CEREMONY},
+    "ceremony-export": {"POST": PERSON + CEREMONY},
+    "ceremony-import": {"POST": PERSON + CEREMONY},
+    "audit": {"GET": AUDIT},
+    "audit-sheet": {"GET": AUDIT},
+    "audit-chain": {"GET": SYSTEM, "POST": SYSTEM},
+    "audit-event": {"GET": AUDIT},
+    "system": {"GET": SYSTEM},
+    "search": {"GET": MEMBER},
+    "public-keys": {"GET": PUBLIC},
+    "status": {"GET": PUBLIC},
+    "components": {"GET": PUBLIC},
+}
+
+# Pages that ask, beyond their declared need, for one of several rights: a role may have either.
+ONE_OF: dict[tuple[str, str], set[str]] = {
+    ("GET", "browser-key"): {SIGN, KEY},
+}
+
+NOT_PAGES = {"language"}  # Django's own: it keeps a choice in a cookie and goes back
+
+
+def pages() -> Iterator[tuple[str, str, Any]]:
+    """(name, route, page class) of every page."""
+    yield from _below(get_resolver("exchange.web.urls").url_patterns, "")
+
+
+def _below(patterns: Any, above: str) -> Iterator[tuple[str, str, Any]]:
+    for pattern in patterns:
+        route = above + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from _below(pattern.url_patterns, route)
+        elif isinstance(pattern, URLPattern) and pattern.name not in NOT_PAGES:
+            yield str(pattern.name), route, getattr(pattern.callback, "view_class", None)
+
+
+def spelled(need: Need) -> str:
+    """A declared need in the words of the matrix."""
+    if need.public:
+        return PUBLIC
+    word = SOMEBODY if need.somebody else MEMBER if need.permission is None else need.permission.value
+    return (PERSON if need.person else "") + word
+
+
+def declared() -> dict[str, dict[str, str]]:
+    return {
+        name: {method: spelled(need) for method, need in page.needs.items()}
+        for name, _route, page in pages()
+        if page is not None and issubclass(page, Page)
+    }
