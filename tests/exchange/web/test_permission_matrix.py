@@ -59,7 +59,7 @@ class Asker:
             answer = self.client.generic(method, path)
             transaction.set_rollback(True)
         self.client.cookies = before
-        told = (answer.context or {}).get("told") if answer.status_code == 403 else None  # type: ignore[attr-defined]
+        told = (answer.context or {}).get("told") if answer.status_code == 403 else None
         if told is not None and told.code == "permission.missing":
             return "refused", answer.status_code
         target = answer.headers.get("Location", "").split("?")[0]
