@@ -8,10 +8,11 @@ longer or more than the bounds below. What the other side says is never kept, on
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import aiohttp
@@ -22,14 +23,14 @@ from yarl import URL
 
 from accounts.domains.models import DomainProof, ProofMethod
 from accounts.domains.prove import FILE_PATH, RECORD_PREFIX, Look, claim_look, looks_due, note_look
-from exchange.push.transport import BlockedAddress, open_session
-from exchange.sharing.addresses import AddressRules
+from exchange.sharing.addresses import AddressRules, denied
 
 DNS_SECONDS: Final = 6.0
 WEB_SECONDS: Final = 10.0
 MOST_RECORDS: Final = 50
 MOST_BYTES: Final = 4_096
 PREFIX: Final = "hash-exchange="
+_RULES: Final = AddressRules(ports=frozenset({443}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,24 +96,36 @@ def web_file(domain: str) -> Seen:
     return asyncio.run(_fetched(f"https://{domain}{FILE_PATH}"))
 
 
+class _RefusedAddress(OSError):
+    """The domain led to an address that must not be dialled."""
+
+
+def _guarded(address_info: Any) -> socket.socket:
+    """Open the socket for one address, or refuse: on the very address about to be dialled, as push does."""
+    family, kind, protocol, _, where = address_info
+    # Public addresses on 443 alone, in the demo too: no domain of anybody's is this machine.
+    if denied(str(where[0]), int(where[1]), rules=_RULES) is not None:
+        raise _RefusedAddress("not a public address")
+    return socket.socket(family=family, type=kind, proto=protocol)
+
+
 async def _fetched(url: str) -> Seen:
     timeout = aiohttp.ClientTimeout(total=WEB_SECONDS, connect=WEB_SECONDS / 2)
+    connector = aiohttp.TCPConnector(
+        force_close=True, use_dns_cache=False, resolver=aiohttp.ThreadedResolver(), socket_factory=_guarded
+    )
+    session = aiohttp.ClientSession(
+        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, auto_decompress=False,
+        headers={"User-Agent": "Hash-Exchange/1", "Accept-Encoding": "identity"},
+    )  # fmt: skip
     try:
-        async with open_session(_rules()) as session:
-            request = session.get(URL(url), timeout=timeout, allow_redirects=False)
-            async with request as response:
-                if response.status != 200:
-                    return Seen(trouble="absent" if response.status < 500 else "unreachable")
-                body = await response.content.read(MOST_BYTES)
-                response.close()
+        async with session, session.get(URL(url), timeout=timeout, allow_redirects=False) as response:
+            if response.status != 200:
+                return Seen(trouble="absent" if response.status < 500 else "unreachable")
+            body = await response.content.read(MOST_BYTES)
     except aiohttp.ClientConnectorError as error:
-        blocked = isinstance(getattr(error, "os_error", None), BlockedAddress)
+        blocked = isinstance(getattr(error, "os_error", None), _RefusedAddress)
         return Seen(trouble="refused_address" if blocked else "unreachable")
     except (aiohttp.ClientError, OSError, ValueError, TimeoutError):
         return Seen(trouble="unreachable")
     return Seen(tuple(body.decode(errors="replace").splitlines()))
-
-
-def _rules() -> AddressRules:
-    """Public addresses on 443 alone, in the demo too: no domain of anybody's is this machine."""
-    return AddressRules(ports=frozenset({443}))

@@ -20,7 +20,6 @@ from accounts.domains.models import DomainProof
 from accounts.domains.prove import Look, claim_look, looks_due
 from exchange.domains import look
 from exchange.domains.look import Seen, look_for
-from exchange.push import transport
 from tests.accounts import cases as given
 from tests.cast import NOW
 from tests.exchange.push.test_guard import Canary
@@ -101,10 +100,10 @@ def test_a_domain_that_points_inwards_is_not_visited(inside: str, monkeypatch: p
     family = socket.AF_INET6 if ":" in inside else socket.AF_INET
     where = (inside, canary.port, 0, 0) if ":" in inside else (inside, canary.port)
 
-    def resolved(host: str, port: int, _family: int) -> list[Any]:
+    def resolved(*_: Any, **__: Any) -> list[Any]:
         return [(family, socket.SOCK_STREAM, 6, "", where)]
 
-    monkeypatch.setattr(transport, "_look_up", resolved)
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
     try:
         assert look.web_file("inside.example") == Seen(trouble="refused_address")
         assert canary.visits == 0
