@@ -5,10 +5,10 @@ from __future__ import annotations
 from accounts.audit.models import AuditEvent, AuditHead
 from accounts.credentials.models import Credential
 from accounts.domains.models import DomainProof
-from accounts.factors.models import CodeApp, Passkey, RecoveryCode
+from accounts.factors.models import CodeApp, Passkey, PasswordReset, RecoveryCode
 from accounts.identity.models import Membership, Organisation, User
 from accounts.mail.models import OutgoingMail
-from accounts.membership.models import Acceptance, Agreement, DutyContact
+from accounts.membership.models import Acceptance, Agreement, DutyContact, Invitation
 from accounts.signing_keys.models import SigningKey
 from accounts.standing.models import Condition, Measure, Standing
 from accounts.vetting.models import Case, CaseNote, CasePart, Checklist, Decision, Evidence
@@ -29,11 +29,13 @@ __all__ = [
     "DomainProof",
     "DutyContact",
     "Evidence",
+    "Invitation",
     "Measure",
     "Membership",
     "Organisation",
     "OutgoingMail",
     "Passkey",
+    "PasswordReset",
     "RecoveryCode",
     "SigningKey",
     "Standing",

@@ -146,6 +146,8 @@ TEMPLATES = [
 ]
 
 # People
+# Passkeys are good for this host and those below it; a bare address can have none, hence the demo's.
+HX_PASSKEY_HOST: str = env.str("HX_PASSKEY_HOST", "localhost" if HX_DEMO else _PUBLIC.hostname or "")
 AUTH_USER_MODEL = "accounts.User"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},

@@ -190,7 +190,7 @@ def _untaken_code(user: User) -> str | None:
     if app is None:
         seed, moment_ago = totp.fresh_seed(), now - timedelta(seconds=2 * totp.STEP_SECONDS)
         first = totp.code_at(seed, totp.step_at(moment_ago))
-        app = set_up_code_app(user, seed, code=first, actor=person_alone(user), now=moment_ago)
+        app = set_up_code_app(user, seed, code=first, actor=person_alone(user), now=moment_ago, first=True)
     # Not the earliest code that would still be taken: it may have run out when it arrives.
     step = max(totp.step_at(now), app.last_step + 1)
     if step > totp.step_at(now) + totp.DRIFT_STEPS:

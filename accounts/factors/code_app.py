@@ -14,6 +14,7 @@ from accounts.factors.models import CodeApp
 from accounts.factors.standing import has_factor
 from accounts.identity.acting import Actor
 from accounts.identity.models import User
+from accounts.mail.queue import queue_mail
 from accounts.sealing.columns import context_of
 from accounts.sealing.keyring import current_keyring
 from accounts.sealing.sealing import seal, unseal
@@ -54,6 +55,8 @@ def set_up_code_app(
                 "last_used_at": now,
             },
         )
+        if not first:
+            queue_mail("account.second_step_changed", to=user, now=now)
         record(
             Action.FACTOR_ADDED,
             actor=actor,

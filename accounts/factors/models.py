@@ -58,3 +58,20 @@ class RecoveryCode(models.Model):
 
     def __str__(self) -> str:
         return f"a recovery code of {self.user_id}"
+
+
+class PasswordReset(models.Model):
+    """A mailed link to a new password: one use, one hour. It replaces a password and never a second step."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
+    digest = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the token, hex")
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["user", "created_at"], name="password_reset_by_user")]
+
+    def __str__(self) -> str:
+        return f"a password reset of {self.user_id}"

@@ -34,6 +34,7 @@ from accounts.factors.models import CodeApp, Passkey
 from accounts.factors.standing import has_factor
 from accounts.identity.acting import Actor
 from accounts.identity.models import User
+from accounts.mail.queue import queue_mail
 from accounts.wording import one_line
 
 MOST: Final = 10  # per person; each is one more thing that can be lost
@@ -123,6 +124,8 @@ def add_passkey(
                 passkey.save(force_insert=True)
         except IntegrityError:
             raise Conflict("This passkey is known already.", code="passkey.known") from None
+        if not first:
+            queue_mail("account.second_step_changed", to=user, now=now)
         _record(Action.FACTOR_ADDED, passkey, actor=actor, now=now)
     return passkey
 
@@ -185,6 +188,7 @@ def remove_passkey(user: User, passkey_id: UUID, *, actor: Actor, now: datetime)
                 advice="Set up another one first.",
             )
         Passkey.objects.filter(id=passkey_id).delete()
+        queue_mail("account.second_step_changed", to=user, now=now)
         _record(Action.FACTOR_REMOVED, passkey, actor=actor, now=now)
 
 

@@ -32,7 +32,7 @@ def add_member(
     `membership.own`, `membership.first_admin_only`; Invalid `membership.roles`; Conflict `membership.exists`.
     """
     _require_may_appoint(actor, organisation, user=user)
-    wanted = _roles(roles, kind=organisation.kind)
+    wanted = chosen_roles(roles, kind=organisation.kind)
     with transaction.atomic():
         locked = Organisation.objects.lock(organisation.id)
         if actor.kind is not ActorKind.SYSTEM and actor.organisation_id != organisation.id:
@@ -60,7 +60,7 @@ def change_roles(membership_id: int, *, roles: Iterable[str], actor: Actor, now:
     with transaction.atomic():
         membership = _lock_membership(membership_id, actor)
         _refuse_own(actor, membership.user_id)
-        wanted = _roles(roles, kind=membership.organisation.kind)
+        wanted = chosen_roles(roles, kind=membership.organisation.kind)
         before = list(membership.roles)
         membership.roles = [role.value for role in wanted]
         membership.save(update_fields=["roles"])
@@ -90,7 +90,7 @@ def end_sessions(user_ids: Iterable[UUID]) -> None:
     User.objects.filter(id__in=user_ids).update(session_epoch=F("session_epoch") + 1)
 
 
-def _roles(roles: Iterable[str], *, kind: str) -> list[Role]:
+def chosen_roles(roles: Iterable[str], *, kind: str) -> list[Role]:
     """The roles by name, once each, in the order of the table. Errors: Invalid `membership.roles`."""
     names = {str(name) for name in roles}
     wanted = [role for role in Role if role.value in names]

@@ -96,3 +96,33 @@ class Acceptance(models.Model):
 
     def __str__(self) -> str:
         return f"{self.organisation_id} accepted {self.agreement_id}"
+
+
+class Invitation(models.Model):
+    """Somebody asked in by e-mail. The token is in the letter alone; here is its digest."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organisation = models.ForeignKey(
+        "accounts.Organisation", on_delete=models.PROTECT, related_name="invitations"
+    )
+    email = models.EmailField(max_length=254, help_text="lower case")
+    roles = models.JSONField(default=list)
+    language = models.CharField(max_length=2)
+    digest = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the token, hex")
+    invited_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["organisation", "email"],
+                condition=models.Q(accepted_at__isnull=True, revoked_at__isnull=True),
+                name="invitation_open_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email} to {self.organisation_id}"

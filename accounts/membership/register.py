@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
@@ -15,6 +14,7 @@ from django.db import IntegrityError, transaction
 from accounts.audit.actions import Action
 from accounts.audit.record import record
 from accounts.errors import Conflict, Invalid, NotAllowed
+from accounts.factors.password import set_password
 from accounts.identity.acting import Actor
 from accounts.identity.jurisdictions import known_jurisdiction
 from accounts.identity.models import (
@@ -93,12 +93,30 @@ def create_user(
     """
     if not actor.may(Permission.MEMBER_MANAGE):
         actor.require_over_exchange()
-    if language not in ("en", "fr"):
-        raise Invalid("This language is not offered.", code="user.language", field="language")
+    user = new_user(email=email, name=name, password=password, language=language, now=now)
+    return keep_user(user, actor=actor, now=now)
+
+
+def new_user(*, email: str, name: str, password: str | None, language: str, now: datetime) -> User:
+    """A person in memory, with the password hashed: slow on purpose, hence before any transaction.
+
+    Errors: Invalid, as `create_user`.
+    """
     user = User(
-        email=_email(email), name=one_line(name, field="name", limit=300), language=language, created_at=now
+        email=plain_email(email),
+        name=one_line(name, field="name", limit=300),
+        language=known_language(language),
+        created_at=now,
     )
-    _set_password(user, password)  # slow on purpose, hence before the transaction
+    if password is None:
+        user.set_unusable_password()
+    else:
+        set_password(user, password)
+    return user
+
+
+def keep_user(user: User, *, actor: Actor, now: datetime) -> User:
+    """Store a person made by `new_user`. Errors: Conflict `user.email_taken`."""
     with transaction.atomic():
         try:
             with transaction.atomic():
@@ -114,9 +132,33 @@ def create_user(
             subject_id=user.id,
             organisation_id=actor.organisation_id,
             now=now,
-            facts={"language": language},
+            facts={"language": user.language},
         )
     return user
+
+
+def change_profile(user: User, *, name: str, language: str, actor: Actor, now: datetime) -> User:
+    """What others call the person, and their language. Errors: Invalid `user.language` or on the name."""
+    wished = {"name": one_line(name, field="name", limit=300), "language": known_language(language)}
+    with transaction.atomic():
+        User.objects.filter(id=user.id).update(**wished)
+        record(
+            Action.USER_CHANGED,
+            actor=actor,
+            subject_type="user",
+            subject_id=user.id,
+            organisation_id=None,
+            now=now,
+            facts={"language": wished["language"]},
+        )
+    return User.objects.get(id=user.id)
+
+
+def known_language(language: str) -> str:
+    """Errors: Invalid `user.language`."""
+    if language not in ("en", "fr"):
+        raise Invalid("This language is not offered.", code="user.language", field="language")
+    return language
 
 
 def suspend_organisation(
@@ -183,7 +225,7 @@ def _record_organisation(
     )
 
 
-def _email(text: str) -> str:
+def plain_email(text: str) -> str:
     """The one spelling of an address: lower case, no white space around. Errors: Invalid `user.email`."""
     address = text.strip().lower()
     try:
@@ -193,20 +235,3 @@ def _email(text: str) -> str:
     if len(address) > 254:
         raise Invalid("This e-mail address is too long.", code="user.email", field="email")
     return address
-
-
-def _set_password(user: User, password: str | None) -> None:
-    """Hash `password` into the user. Errors: Invalid `user.password_weak`, with the reasons."""
-    if password is None:
-        user.set_unusable_password()
-        return
-    try:
-        validate_password(password, user)
-    except ValidationError as refusal:
-        raise Invalid(
-            " ".join(str(message) for message in refusal.messages),
-            code="user.password_weak",
-            field="password",
-            advice="Use at least twelve characters, for example four words.",
-        ) from None
-    user.set_password(password)

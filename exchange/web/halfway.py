@@ -21,6 +21,8 @@ from accounts.identity.models import User
 
 HALFWAY_KEY: Final = "hx_halfway"
 LASTS: Final = timedelta(minutes=15)
+# What signing in may be for: it is checked against the person afterwards, so carrying it gives no right.
+INVITATION_KEY: Final = "hx_invitation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,10 @@ class Halfway:
 
 def go_halfway(request: HttpRequest, user: User, *, how: str, now: datetime) -> Halfway:
     """Remember the first proof in a fresh session; whoever was signed in here before is signed out."""
+    invitation = request.session.get(INVITATION_KEY)
     logout(request)
+    if invitation is not None:
+        request.session[INVITATION_KEY] = invitation
     request.session[HALFWAY_KEY] = {
         "user": str(user.id),
         "how": how,

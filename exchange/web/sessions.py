@@ -18,6 +18,7 @@ from accounts.errors import NotFound
 from accounts.identity.acting import person_alone
 from accounts.identity.models import User
 from exchange.http.acting import mark_present
+from exchange.web.halfway import INVITATION_KEY
 from exchange.web.models import OpenSession
 
 SEEN_NOTED_EVERY: Final = timedelta(minutes=5)
@@ -27,9 +28,13 @@ _DEVICE_LENGTH: Final = 200
 def begin_session(request: HttpRequest, user: User, *, how: str, now: datetime) -> None:
     """A session with a fresh key, so that one planted earlier is worth nothing, and a row that tells of it.
 
-    Nothing of what was before it is kept: neither the first step nor what a stranger may have put there.
+    Nothing of what was before it is kept, neither the first step nor what a stranger may have put there, but
+    which invitation the person came for.
     """
+    invitation = request.session.get(INVITATION_KEY)
     request.session.flush()
+    if invitation is not None:
+        request.session[INVITATION_KEY] = invitation
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")
     mark_present(request, now=now)
     device = str(request.headers.get("User-Agent", "")).encode("ascii", "replace").decode()

@@ -26,11 +26,12 @@ from accounts.identity.models import User
 from exchange.web.halfway import Halfway, go_halfway, halfway
 from exchange.web.models import OpenSession
 from exchange.web.sessions import begin_session, renew_session
-from exchange.web.tries import TRIES_AT_CODE, Guess, forget_tries, guess_of, note_try
+from exchange.web.tries import TRIES_AT_CODE, TRIES_AT_PLACE, Guess, forget_tries, guess_of, note_try
 
 # Longer than any real one; hashing a megabyte of password would cost us and not the guesser.
 LONGEST_EMAIL: Final = 254
 LONGEST_PASSWORD: Final = 1_000
+_PASSKEY_TRIES: Final = "passkey"
 Prove = Callable[[User], bool]
 
 
@@ -61,6 +62,37 @@ def give_code(request: HttpRequest, *, code: str, now: datetime) -> User:
 def give_recovery_code(request: HttpRequest, *, code: str, now: datetime) -> User:
     """The second step by a code on paper, which is used up. Errors: as `give_code`."""
     return _second_step(request, lambda user: use_recovery_code(user, code, now=now), how="recovery", now=now)
+
+
+def give_passkey(request: HttpRequest, prove: Callable[[], User], *, now: datetime) -> User:
+    """Both steps at once. Nobody is known before: the tries are those of the place.
+
+    Errors: Unauthenticated `passkey.refused`; Throttled `sign_in.throttled`.
+    """
+    note_try(request, _PASSKEY_TRIES, now=now, for_person=TRIES_AT_PLACE * 20)
+    try:
+        user = prove()
+    except Unauthenticated:
+        _record_failure("", now=now, second=True)
+        raise
+    with transaction.atomic():
+        forget_tries(guess_of(request, _PASSKEY_TRIES))
+    finish(request, user, how="passkey", now=now)
+    return user
+
+
+def confirm_by_passkey(request: HttpRequest, prove: Callable[[], User], *, now: datetime) -> None:
+    """The step-up by passkey. Errors: as `give_passkey`."""
+    user = request.user
+    if not isinstance(user, User):
+        raise _not_present()
+    note_try(request, _code_tries(user), now=now, for_person=TRIES_AT_CODE)
+    try:
+        prove()
+    except Unauthenticated:
+        _record_failure(user.email, now=now)
+        raise
+    presence_confirmed(request, user, how="passkey", now=now)
 
 
 def finish(request: HttpRequest, user: User, *, how: str, now: datetime) -> None:

@@ -5,6 +5,48 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from django.utils.translation import gettext_noop as _
+
 from exchange.mail.letters.letter import Letter
 
-ACCOUNT: Final[Mapping[str, Letter]] = {}
+ACCOUNT: Final[Mapping[str, Letter]] = {
+    "account.invitation": Letter(
+        _("%(organisation)s invites you to the hash exchange"),
+        (
+            _("An admin of %(organisation)s has invited you to act for it on this exchange."),
+            _("The link works once, for %(days)s days."),
+        ),
+        _("Accept the invitation"),
+        _("If you do not know %(organisation)s, leave this letter alone: nothing happens."),
+    ),
+    "account.password_reset": Letter(
+        _("Choose a new password"),
+        (
+            _("Somebody, probably you, has asked for a new password for your account."),
+            _("The link works once, for one hour. Your second step stays as it is."),
+        ),
+        _("Choose a new password"),
+        _("If it was not you, leave this letter alone: your password stays as it is."),
+    ),
+    "account.password_changed": Letter(
+        _("Your password was changed"),
+        (
+            _("The password of your account was changed, and all your sessions were ended."),
+            _("If it was not you, tell an admin of your organisation at once."),
+        ),
+    ),
+    "account.second_step_ended": Letter(
+        _("Your second step was taken away"),
+        (
+            _("An admin of your organisation has ended your second step because you had lost it."),
+            _("Set up a new one when you sign in. If you did not ask for this, tell another admin at once."),
+        ),
+    ),
+    "account.second_step_changed": Letter(
+        _("Your second step was changed"),
+        (
+            _("An app or a passkey was added to your account or taken off it."),
+            _("If it was not you, tell an admin of your organisation at once."),
+        ),
+    ),
+}

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from django.conf import settings
 from django.http import HttpResponse
 
-from accounts.errors import Conflict, Refusal, Throttled
+from accounts.errors import Conflict, NotAllowed, Refusal, Throttled
 from accounts.factors import totp
 from accounts.factors.code_app import seed_of
 from accounts.factors.models import CodeApp
@@ -20,7 +20,7 @@ from exchange.http.problems import status_of
 def form_status(refusal: Refusal | None) -> int:
     if refusal is None:
         return HTTPStatus.OK
-    if isinstance(refusal, Throttled | Conflict):
+    if isinstance(refusal, Throttled | Conflict | NotAllowed):
         return status_of(refusal).value
     return HTTPStatus.BAD_REQUEST
 

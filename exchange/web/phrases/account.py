@@ -29,5 +29,40 @@ ACCOUNT: Final[Mapping[str, Phrase]] = {
     "passkey.too_many": Phrase(_("You have as many passkeys as are kept for one person.")),
     "passkey.not_found": Phrase(_("There is no such passkey.")),
     "passkey.refused": Phrase(_("This passkey did not prove who you are.")),
+    "factor.own": Phrase(
+        _("Change your own second step on your account’s page."), _("If you have lost it, ask another admin.")
+    ),
+    "factor.elsewhere": Phrase(
+        _("This person belongs to another organisation too."), _("Ask the operator of this exchange.")
+    ),
+    "user.password_weak": Phrase(
+        _("This password is too short, too common or too much like your name."),
+        _("Use at least twelve characters, for example four words."),
+    ),
+    "user.email": Phrase(_("This is not an e-mail address.")),
+    "user.email_taken": Phrase(_("A person with this e-mail address exists already.")),
+    "user.language": Phrase(_("This language is not offered.")),
+    "reset.gone": Phrase(
+        _("This link has been used, or is too old."), _("Ask for a new one on the sign-in page.")
+    ),
+    "invitation.gone": Phrase(
+        _("This invitation has been used or taken back, or is too old."),
+        _("Ask whoever invited you for a new one."),
+    ),
+    "invitation.open": Phrase(
+        _("This address has an open invitation already."), _("Take that one back first.")
+    ),
+    "invitation.not_found": Phrase(_("There is no such invitation.")),
+    "invitation.other_person": Phrase(
+        _("This invitation is for another e-mail address than yours."),
+        _("Sign out, and sign in with the account of that address."),
+    ),
+    "membership.exists": Phrase(_("This person belongs to the organisation already.")),
+    "membership.not_found": Phrase(_("There is no such membership.")),
+    "membership.own": Phrase(_("Nobody changes their own roles."), _("Ask another admin.")),
+    "membership.roles": Phrase(_("Choose one or more roles that exist in this kind of organisation.")),
+    "membership.last_admin": Phrase(
+        _("An organisation keeps at least one admin."), _("Make somebody else an admin first.")
+    ),
     "session.not_found": Phrase(_("There is no such session.")),
 }
