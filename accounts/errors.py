@@ -69,6 +69,12 @@ class NotFound(Refusal):
     default_code = "not_found"
 
 
+class Gone(NotFound):
+    """It was there and has been withdrawn for good; `facts` say since when."""
+
+    default_code = "gone"
+
+
 class NotAllowed(Refusal):
     """The asker may see it but may not do this to it."""
 

@@ -24,7 +24,7 @@ from exchange.push.deliver import deliver_due
 from exchange.wakeups import wake
 from hashsets.blobs import scratch
 from hashsets.intake import expire, uploads, validate
-from hashsets.releases import build, publish
+from hashsets.releases import build, erase, local_copies, publish
 from hashsets.trust import export, resign
 
 log = structlog.get_logger(__name__)
@@ -62,7 +62,14 @@ STATIONS: tuple[Station, ...] = (
         "data",
         publish.drafts_due,
         lambda key, now: publish.publish_draft(key, now=now),
-        then=("push", "push-urgent", "build"),
+        then=("push", "push-urgent", "build", "erase"),
+    ),
+    Station("erase", "data", erase.erasures_due, lambda key, now: erase.complete_erasure(key, now=now)),
+    Station(
+        "clear-erased",
+        "data",
+        local_copies.copies_due,
+        lambda since, now: local_copies.clear_copies(since),
     ),
     Station("export", "data", export.exports_due, lambda key, now: export.export_repository(key, now=now)),
     Station(

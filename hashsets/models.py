@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from hashsets.intake.models import BenignSet, QuarantineDecision, StagedFile, Submission, Upload, UploadPart
+from hashsets.intake.models import (
+    BenignSet,
+    Erasure,
+    QuarantineDecision,
+    StagedFile,
+    Submission,
+    Upload,
+    UploadPart,
+)
 from hashsets.lists.models import Classification, HashList, ListAudience, ListChange, ListSigningKey
 from hashsets.releases.models import Agreement, Approval, Draft, DraftSignature, Release, TargetFile
 from hashsets.trust.models import AwaitedFile, ListTransfer, PrivateKey, Repository, SignedFile
@@ -15,6 +23,7 @@ __all__ = [
     "Classification",
     "Draft",
     "DraftSignature",
+    "Erasure",
     "HashList",
     "ListAudience",
     "ListChange",

@@ -108,6 +108,10 @@ class Action(StrEnum):
     SUBMISSION_RETURNED = "submission.returned"
     SUBMISSION_WITHDRAWN = "submission.withdrawn"
 
+    ERASURE_ASKED = "erasure.asked"
+    ERASURE_PUBLISHED = "erasure.published"
+    ERASURE_COMPLETED = "erasure.completed"
+
     DRAFT_OPENED = "draft.opened"
     DRAFT_SIGNED = "draft.signed"
     DRAFT_ABANDONED = "draft.abandoned"

@@ -30,11 +30,13 @@ from exchange.client.refusals import (
     WrongList,
 )
 from exchange.client.watch import Watch
+from exchange.client.withdrawn import read_notice
 from hashsets.core.foreign import check_segment
 from hashsets.core.manifest import MAX_MANIFEST_BYTES, Manifest, TypeState, manifest_name
 from hashsets.core.merkle import leaves_of, type_root
 from hashsets.core.segment import Kind
 from hashsets.core.state import State
+from hashsets.core.withdrawal import Notice, withdrawn_name
 
 __all__ = ["Draft", "Named", "Recomputed", "draft_of", "recompute", "renewal_of"]
 
@@ -76,6 +78,7 @@ class Recomputed:
     manifest: Manifest
     states: Mapping[str, State]
     files: frozenset[Path]
+    withdrawn: Notice | None = None
 
 
 def draft_of(session: Session, submission_id: str) -> Draft:
@@ -121,11 +124,12 @@ def recompute(session: Session, draft: Draft, folder: Path, *, watch: Watch) -> 
     version, expires, named = _read_part(draft)  # (1)
     manifest = _manifest(session, draft, named, folder)  # (2)
     _check_names(draft, manifest, named)  # (3)
+    withdrawn = _notice(session, draft, manifest)  # (3)
     files = _download(session, draft, named, folder, watch)  # (4)
     states = {typed.slug: _state(manifest, typed, files, watch) for typed in manifest.types}  # (4), (5)
     if manifest.root != draft.state_root:
         raise RootMismatch("The state root that the exchange shows is not the draft's.")
-    return Recomputed(draft, version, expires, manifest, states, frozenset(files.values()))
+    return Recomputed(draft, version, expires, manifest, states, frozenset(files.values()), withdrawn)
 
 
 def _read_part(draft: Draft) -> tuple[int, datetime, dict[str, Named]]:
@@ -184,15 +188,30 @@ def _check_names(draft: Draft, manifest: Manifest, named: Mapping[str, Named]) -
     """A file that the manifest does not know would be signed without having been read."""
     wanted = {path: Named(facts.length, facts.sha256) for path, facts in manifest.files()}
     wanted[manifest_name(draft.list_id)] = named[manifest_name(draft.list_id)]
+    if manifest.withdrawn is not None:
+        facts = manifest.withdrawn
+        wanted[withdrawn_name(draft.list_id)] = Named(facts.length, facts.sha256)
     if wanted != dict(named):
         raise WrongFile("The draft and its manifest name different files.", code="draft.other_files")
+
+
+def _notice(session: Session, draft: Draft, manifest: Manifest) -> Notice | None:
+    """What the signature would say about earlier releases: that they were withdrawn, and why."""
+    facts = manifest.withdrawn
+    if facts is None:
+        return None
+    content = _bytes(session, draft.address("withdrawn.json", facts.sha256), facts.length)
+    if len(content) != facts.length or hashlib.sha256(content).hexdigest() != facts.sha256:
+        raise WrongFile("The notice of withdrawal is not the one to be signed.")
+    return read_notice(content, manifest, facts)
 
 
 def _download(
     session: Session, draft: Draft, named: Mapping[str, Named], folder: Path, watch: Watch
 ) -> dict[str, Path]:
     """Every segment, by path; those that an earlier signature brought are not fetched again."""
-    segments = {path: facts for path, facts in named.items() if path != manifest_name(draft.list_id)}
+    documents = {manifest_name(draft.list_id), withdrawn_name(draft.list_id)}
+    segments = {path: facts for path, facts in named.items() if path not in documents}
     files = {path: folder / facts.sha256 for path, facts in segments.items()}
     missing = {path: facts for path, facts in segments.items() if not files[path].exists()}
     watch.begin("Downloading", sum(facts.length for facts in missing.values()))

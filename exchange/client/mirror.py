@@ -29,7 +29,9 @@ from exchange.client.refusals import BadSignature, MixAndMatch, UnsupportedForma
 from exchange.client.store import ListStore
 from exchange.client.trust import DIRECTORY, MAX_ROOT, Directory, ListTrust, Target, refusal_for_status
 from exchange.client.watch import Watch
+from exchange.client.withdrawn import verified_notice
 from hashsets.core.manifest import MAX_MANIFEST_BYTES, Manifest
+from hashsets.core.withdrawal import withdrawn_name
 
 __all__ = ["ANSWERS", "Mirrored", "mirror_directory", "mirror_list", "note_answers", "state_folder"]
 
@@ -69,6 +71,8 @@ def mirror_list(
             if vouched is not None:
                 release, downloaded = _mirror_files(session, folder, trust, vouched, watch)
             _show_metadata(session, folder, list_id, trust.work)
+            if vouched is not None:
+                _forget_withdrawn(folder, list_id, vouched)
             trust.keep()
         finally:
             trust.discard()
@@ -122,11 +126,29 @@ def _mirror_files(
             raise MixAndMatch("The manifest and the signed metadata disagree about a file.")
         if not (folder / target.path(trust.list_id)).exists():
             wanted.append(target)
+    if manifest.withdrawn is not None:
+        notice = verified_notice(trust, manifest, manifest.withdrawn)
+        target = trust.target(withdrawn_name(trust.list_id))
+        _write_once(folder / target.path(trust.list_id), notice.to_bytes())
     watch.begin("Downloading", sum(target.length for target in wanted))
     for target in wanted:
         _fetch(session, folder, trust.list_id, target, watch)
     write_durably(folder / vouched.path(trust.list_id), document)
     return manifest.release, sum(target.length for target in wanted)
+
+
+def _forget_withdrawn(folder: Path, list_id: str, vouched: Target) -> None:
+    """What the publisher withdrew is not served on either; readers are led to the newest release by now."""
+    manifest = Manifest.parse((folder / vouched.path(list_id)).read_bytes())
+    if manifest.withdrawn is None:
+        return
+    served = folder / "tuf" / list_id / "targets" / list_id
+    facts = manifest.withdrawn
+    kept = {f"{facts.sha256}.withdrawn.json", Path(vouched.path(list_id)).name}
+    kept |= {f"{segment.sha256}.{name.rpartition('/')[2]}" for name, segment in manifest.files()}
+    for path in served.iterdir():
+        if path.name not in kept:
+            path.unlink()
 
 
 def _fetch(session: Session, folder: Path, list_id: str, target: Target, watch: Watch) -> None:

@@ -91,7 +91,7 @@ class Desk:
         }
         write_durably(self.folder / "signed.json", json.dumps(document).encode())
         kept = {path.name for path in read.found.files} | {f"{draft.manifest_sha256}.manifest.json"}
-        if read.found.manifest.previous:
+        if read.found.manifest.previous and not _withdraws_what_was_before(read.found):
             # The draft may be given up and built again on the same release: keep what it was compared with.
             kept |= self._files_of(read.found.manifest.previous)
         for path in self.folder.iterdir():
@@ -146,6 +146,12 @@ def is_list_id(text: str) -> bool:
 def mode_of(session: Session, submission_id: str) -> str:
     """What the submission says that its file does; it only decides how the file is compared."""
     return api.submission(session, submission_id).mode
+
+
+def _withdraws_what_was_before(found: Recomputed) -> bool:
+    """Whether the files of the release before held something that has to vanish with this one."""
+    withdrawn = found.manifest.withdrawn
+    return withdrawn is not None and withdrawn.before == found.manifest.release
 
 
 def _check_follows(found: Recomputed, last: LastSigned | None) -> None:

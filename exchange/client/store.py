@@ -218,6 +218,10 @@ class ListStore:
         for leftover in self.folder.glob(".current.json.*"):
             leftover.unlink(missing_ok=True)
 
+    def forget_exports(self) -> None:
+        """Remove what was made of the release in force: it held something that had to vanish."""
+        shutil.rmtree(self.exports, ignore_errors=True)
+
     def export_is_of(self, name: str, made_of: str) -> bool:
         """Whether the export called `name` is there and was made of `made_of`, as told to `note_export`."""
         try:

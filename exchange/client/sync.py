@@ -4,7 +4,8 @@
 manifest and hold it against the release in force, (4) fetch deltas or snapshot, whichever is fewer bytes, (5)
 build the new state beside the old one and prove its root, (6) replace the pointer, (7) tell the exchange. A
 refusal or a crash before (6) leaves the old release in force, after it the new one; what was downloaded
-before a broken connection is used again.
+before a broken connection is used again. When the publisher withdrew what is in force here (a legal erasure),
+the old release and everything made of it leave this machine with (6).
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ from exchange.client.refusals import (
 from exchange.client.store import ListStore, LocalRelease, LocalType
 from exchange.client.trust import Directory, ListTrust, Target, refusal_for_status
 from exchange.client.watch import Watch
+from exchange.client.withdrawn import verified_notice
 from hashsets.core.manifest import MAX_MANIFEST_BYTES, Manifest, TypeState
+from hashsets.core.withdrawal import Notice
 
 __all__ = ["Synced", "TypeSynced", "sync_list"]
 
@@ -63,6 +66,9 @@ class Synced:
     folder: Path | None
     types: tuple[TypeSynced, ...] = ()
     repaired: bool = False
+    withdrawn: Notice | None = None
+    """Set when releases up to the one that was in force here have been withdrawn by law; nothing of them is
+    left on this machine."""
     confirmed: bool = False
     trouble: Refusal | None = None
 
@@ -110,6 +116,7 @@ class _Sync:
         self._trust = ListTrust(session, store.list_id, store.trust, directory)
         self._downloaded = 0
         self._repaired = False
+        self._withdrawn: Notice | None = None
 
     def run(self) -> Synced:
         current = self._store.current()
@@ -128,6 +135,7 @@ class _Sync:
             manifest = self._checked_manifest(document, current)
             proof = {name: (self._trust.work / name).read_bytes() for name in PROOF}
             self._targets = {needed: self._trust.target(needed) for needed in _all_names(manifest)}
+            self._withdrawn = self._news_of_withdrawal(manifest, current)
             self._trust.keep()
         finally:
             self._trust.discard()
@@ -166,6 +174,13 @@ class _Sync:
             )
         return manifest
 
+    def _news_of_withdrawal(self, manifest: Manifest, current: LocalRelease | None) -> Notice | None:
+        """The publisher's notice, when it concerns what is in force here."""
+        facts = manifest.withdrawn
+        if facts is None or current is None or current.release >= facts.before:
+            return None
+        return verified_notice(self._trust, manifest, facts)
+
     def _apply(
         self,
         manifest: Manifest,
@@ -192,16 +207,22 @@ class _Sync:
                 state_root=manifest.root,
                 applied_at="",
                 folder=incoming,
-                previous="" if current is None else current.folder.name,
+                # Who still reads the release before has it open; it goes when it held what had to vanish.
+                previous="" if current is None or self._withdrawn else current.folder.name,
                 types=types,
             )
+            if self._withdrawn is not None:
+                (incoming / "withdrawn.json").write_bytes(self._withdrawn.to_bytes())
+                # Before the pointer moves: a crash must not leave them beside a release that is clean.
+                self._store.forget_exports()
             applied = self._store.put_in_force(incoming, built, now=self._now)
         except BaseException:
             shutil.rmtree(incoming, ignore_errors=True)
             raise
         self._store.tidy()
         shutil.rmtree(self._store.downloads, ignore_errors=True)
-        return _applied(applied, current, used, self._downloaded, self._repaired)
+        synced = _applied(applied, current, used, self._downloaded, self._repaired)
+        return replace(synced, withdrawn=self._withdrawn)
 
     def _held_manifest(self, current: LocalRelease | None) -> Manifest | None:
         """The manifest of the release in force; None, and a repair, when it is damaged."""

@@ -15,6 +15,7 @@ from rest_framework import exceptions as drf
 from accounts.errors import (
     Conflict,
     Corrupt,
+    Gone,
     Invalid,
     NotAllowed,
     NotFound,
@@ -44,6 +45,7 @@ STATUS_OF: tuple[tuple[type[Refusal], HTTPStatus], ...] = (
     (Mismatched, HTTPStatus.UNPROCESSABLE_ENTITY),
     (Invalid, HTTPStatus.BAD_REQUEST),
     (Unauthenticated, HTTPStatus.UNAUTHORIZED),
+    (Gone, HTTPStatus.GONE),
     (NotFound, HTTPStatus.NOT_FOUND),
     (NotAllowed, HTTPStatus.FORBIDDEN),
     (Conflict, HTTPStatus.CONFLICT),

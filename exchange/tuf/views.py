@@ -14,7 +14,7 @@ from typing import Final
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 
-from accounts.errors import NotFound, Refusal
+from accounts.errors import Gone, NotFound, Refusal
 from accounts.identity.acting import Actor
 from exchange.http.acting import session_actor
 from exchange.http.auth import credential_actor
@@ -25,7 +25,8 @@ from exchange.sharing.fetched import note_fetch
 from exchange.sharing.grants import downloadable
 from hashsets.blobs import keys
 from hashsets.blobs.current import blob_store
-from hashsets.lists.models import Audience
+from hashsets.lists.models import Audience, HashList
+from hashsets.releases.erase import is_withdrawn
 from hashsets.releases.models import Release
 from hashsets.trust.models import DIRECTORY
 
@@ -49,7 +50,7 @@ def _reader(request: HttpRequest) -> Actor | None:
 def metadata(request: HttpRequest, repository: str, name: str) -> HttpResponseBase:
     """A metadata file; everything but `timestamp.json` never changes."""
     try:
-        private, _ = _open(request, repository)
+        hash_list, _ = _open(request, repository)
         if not METADATA_NAME.match(name):
             raise _nothing()
         content = blob_store().get_bytes(f"tuf/{repository}/metadata/{name}", limit=LARGEST_METADATA)
@@ -61,7 +62,7 @@ def metadata(request: HttpRequest, repository: str, name: str) -> HttpResponseBa
         length=len(content),
         etag=hashlib.sha256(content).hexdigest(),
         content_type="application/json",
-        private=private,
+        private=_is_private(hash_list),
         immutable=name != "timestamp.json",
     )
 
@@ -70,12 +71,14 @@ def metadata(request: HttpRequest, repository: str, name: str) -> HttpResponseBa
 def target(request: HttpRequest, repository: str, path: str) -> HttpResponseBase:
     """A target file: a manifest or a segment, named by its digest."""
     try:
-        private, reader = _open(request, repository)
+        hash_list, reader = _open(request, repository)
         folder, _, base = path.rpartition("/")
         match = TARGET_NAME.match(base)
         if match is None or folder not in ("", repository):
             raise _nothing()
         key = keys.checked(f"tuf/{repository}/targets/{path}")
+        if hash_list is not None and is_withdrawn(hash_list, f"{folder}/{match['base']}", match["sha256"]):
+            raise _withdrawn(hash_list)
         store = blob_store()
         length, stream = store.size(key), store.open(key)
     except Refusal as refusal:
@@ -84,19 +87,31 @@ def target(request: HttpRequest, repository: str, path: str) -> HttpResponseBase
         _note(repository, match["sha256"], reader)
     content_type = "application/json" if base.endswith(".json") else "application/vnd.apache.parquet"
     return file_response(
-        request, stream, length=length, etag=match["sha256"], content_type=content_type, private=private
+        request,
+        stream,
+        length=length,
+        etag=match["sha256"],
+        content_type=content_type,
+        private=_is_private(hash_list),
     )
 
 
-def _open(request: HttpRequest, repository: str) -> tuple[bool, Actor | None]:
-    """(private, reader) for a repository that the asker may read. Errors: Unauthenticated, NotFound."""
+def _open(request: HttpRequest, repository: str) -> tuple[HashList | None, Actor | None]:
+    """(list, reader) for a repository that the asker may read; the directory is of no list.
+
+    Errors: Unauthenticated, NotFound.
+    """
     reader = _reader(request)
     if repository == DIRECTORY:
-        return False, reader
+        return None, reader
     hash_list = downloadable(repository, reader)
     if hash_list is None:
         raise _nothing()
-    return hash_list.audience != Audience.PUBLIC, reader
+    return hash_list, reader
+
+
+def _is_private(hash_list: HashList | None) -> bool:
+    return hash_list is not None and hash_list.audience != Audience.PUBLIC
 
 
 def _note(list_id: str, manifest_sha256: str, reader: Actor) -> None:
@@ -106,6 +121,18 @@ def _note(list_id: str, manifest_sha256: str, reader: Actor) -> None:
         note_fetch(reader.organisation_id, list_id, release.number, now=timezone.now())
 
 
+def _withdrawn(hash_list: HashList) -> Gone:
+    """For who may read the list: that a file vanished is no secret, its signed notice says so."""
+    return Gone(
+        "This file was withdrawn by law; the list's newest release replaces it.",
+        code="release.withdrawn",
+        advice="Update to the newest release; withdrawn.json among its files says what was withdrawn.",
+        release=hash_list.withdrawn_before,
+    )
+
+
 def _hidden(refusal: Refusal) -> Refusal:
     """One answer for what is not stored, is not a name and may not be read."""
+    if isinstance(refusal, Gone):
+        return refusal
     return _nothing() if isinstance(refusal, NotFound) or refusal.code == "blob.key" else refusal

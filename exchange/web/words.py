@@ -108,6 +108,7 @@ HOLD: Final[Words] = {
     "removal.empties_list": _("Nothing would be left on the list."),
     "addition.unusual": _("Far more would be added than this list usually adds."),
     "addition.new_type": _("It brings a kind of hash that this list has not had before."),
+    "erasure.many": _("A legal erasure of more than 100 entries takes the history with it."),
     "quarantine.accepted": _("Rows that the gate had set aside were let in by a person."),
 }
 SCHEME: Final[Words] = {

@@ -93,6 +93,15 @@ class BucketStore:
 
     def delete(self, key: str) -> None:
         self._client.delete_object(Bucket=self._bucket, Key=self._name(key))
+        self.forget_local(key)
+
+    def keys_under(self, folder: str) -> list[str]:
+        start = self._name(folder) + "/"
+        cut = len(start) - len(folder) - 1
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=start)
+        return sorted(found["Key"][cut:] for page in pages for found in page.get("Contents", ()))
+
+    def forget_local(self, key: str) -> None:
         (self._cache / keys.checked(key)).unlink(missing_ok=True)
 
     def _name(self, key: str) -> str:

@@ -93,6 +93,15 @@ class FolderStore:
             path.unlink()
             _sync(path.parent)
 
+    def keys_under(self, folder: str) -> list[str]:
+        found = (path for path in self._path(folder).rglob("*") if path.is_file())
+        return sorted(
+            str(path.relative_to(self._root)) for path in found if not path.name.startswith(_TEMPORARY)
+        )
+
+    def forget_local(self, key: str) -> None:
+        """Nothing is kept beside the store."""
+
     def _path(self, key: str) -> Path:
         return self._root / keys.checked(key)
 

@@ -48,6 +48,12 @@ class BlobStore(Protocol):
     def delete(self, key: str) -> None:
         """Remove it; a missing key is fine."""
 
+    def keys_under(self, folder: str) -> list[str]:
+        """The keys `folder/…`, ascending, complete ones alone: for clearing out, never for reading."""
+
+    def forget_local(self, key: str) -> None:
+        """Remove what this machine keeps beside the store itself for faster reading."""
+
 
 def missing() -> NotFound:
     return NotFound("This file is not in the store.", code="blob.missing")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any, Final
@@ -21,6 +21,7 @@ from hashsets.core.merkle import MAX_BITS, Root, TypeRoot, list_root
 from hashsets.core.reading import MAX_INTEGER, Reader
 from hashsets.core.segment import Kind, Segment, SegmentFacts, Source
 from hashsets.core.state import State
+from hashsets.core.withdrawal import MAX_NOTICE_BYTES, WithdrawnFacts
 
 __all__ = [
     "MAX_MANIFEST_BYTES",
@@ -97,7 +98,8 @@ class TypeState:
 class Manifest:
     """`previous` is the SHA-256 of the previous release's manifest ("" for release 1); `prepared_at` is RFC
     3339 in UTC to the second (2026-01-31T12:00:00Z, see `utc`); `labels` maps classification codes (1..255,
-    ascending) to names; `types` ascend by slug."""
+    ascending) to names; `types` ascend by slug. `withdrawn` is there once something had to vanish: nothing
+    that the release consists of is older than that."""
 
     list_id: str
     title: str
@@ -107,6 +109,7 @@ class Manifest:
     scheme: str
     labels: tuple[tuple[int, str], ...]
     types: tuple[TypeState, ...]
+    withdrawn: WithdrawnFacts | None = None
 
     @property
     def count(self) -> int:
@@ -195,7 +198,9 @@ def delta_name(list_id: str, slug: str, base: int, release: int) -> str:
 
 
 def _document(manifest: Manifest) -> dict[str, Any]:
+    withdrawn = {} if manifest.withdrawn is None else {"withdrawn": asdict(manifest.withdrawn)}
     return {
+        **withdrawn,
         "format": FORMAT,
         "list_id": manifest.list_id,
         "title": manifest.title,
@@ -255,6 +260,15 @@ def _read(document: Reader) -> Manifest:
             for label in classification.get("labels").items()
         ),
         types=tuple(_read_type(state) for state in document.get("types").items()),
+        withdrawn=_read_withdrawn(document.get("withdrawn")) if document.has("withdrawn") else None,
+    )
+
+
+def _read_withdrawn(facts: Reader) -> WithdrawnFacts:
+    return WithdrawnFacts(
+        before=facts.get("before").integer(2),
+        length=facts.get("length").integer(1, MAX_NOTICE_BYTES),
+        sha256=facts.get("sha256").text(),
     )
 
 
@@ -308,12 +322,24 @@ def _check(manifest: Manifest) -> None:
         (codes == sorted(set(codes)) and all(0 < code < 256 for code in codes), "the classification codes"),
         (len(set(names)) == len(names) and all(0 < len(name) <= 100 for name in names), "the labels"),
         (slugs == sorted(set(slugs)) and all(map(_SLUG.fullmatch, slugs)), "the hash types"),
+        (_nothing_withdrawn_is_named(manifest), "the notice of withdrawal"),
     )
     for fine, what in agreed:
         if not fine:
             raise corrupt(f"The manifest contradicts itself or is incomplete: {what}.")
     for state in manifest.types:
         _check_type(state, manifest.release)
+
+
+def _nothing_withdrawn_is_named(manifest: Manifest) -> bool:
+    facts = manifest.withdrawn
+    if facts is None:
+        return True
+    return bool(
+        2 <= facts.before <= manifest.release
+        and _HEX_64.fullmatch(facts.sha256)
+        and all(state.snapshot.release >= facts.before for state in manifest.types)
+    )
 
 
 def _check_type(state: TypeState, release: int) -> None:

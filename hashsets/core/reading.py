@@ -24,6 +24,10 @@ class Reader:
             raise Invalid(f"{self._where}: “{key}” is missing.", code="document.malformed")
         return Reader(self._value[key], f"{self._where}.{key}")
 
+    def has(self, key: str) -> bool:
+        """Whether an optional key is there."""
+        return isinstance(self._value, dict) and key in self._value
+
     def items(self) -> Iterator[Reader]:
         if not isinstance(self._value, list):
             raise self._wrong("a list")

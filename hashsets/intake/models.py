@@ -11,6 +11,7 @@ from django.db import models
 from accounts.errors import NotFound
 from accounts.identity.acting import Actor
 from hashsets.core.guards import QUARANTINE_CODES
+from hashsets.core.withdrawal import Reason
 from hashsets.lists.models import HashList
 
 
@@ -185,6 +186,11 @@ class Submission(models.Model):
         counts: dict[str, int] = self.problem_counts
         return {code: count for code, count in counts.items() if code in QUARANTINE_CODES}
 
+    @property
+    def is_erasure(self) -> bool:
+        """Whether it is to leave nothing behind, by legal order."""
+        return Erasure.objects.filter(submission_id=self.id).exists()
+
     def is_leased(self, now: datetime) -> bool:
         return self.lease_until is not None and self.lease_until > now
 
@@ -212,6 +218,44 @@ class QuarantineDecision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.code}: {'accepted' if self.accepted else 'refused'}"
+
+
+class Erasure(models.Model):
+    """A removal after which nothing may be left: the submission's entries, and every file that held them.
+
+    Two people, by constraint: one has asked, another one has decided before there is a release.
+    """
+
+    submission = models.OneToOneField(
+        Submission, on_delete=models.PROTECT, primary_key=True, related_name="erasure"
+    )
+    organisation = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
+    hash_list = models.ForeignKey(HashList, on_delete=models.PROTECT, related_name="erasures")
+    reason = models.CharField(max_length=16, choices=[(one.value, one.value) for one in Reason])
+    reference = models.CharField(
+        max_length=200, blank=True, help_text="of the order, for the publisher and the operator alone"
+    )
+    entries = models.PositiveIntegerField(help_text="hashes that were named; none of them is kept")
+    asked_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField()
+    decided_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, related_name="+")
+    release = models.PositiveIntegerField(null=True, help_text="everything before it is withdrawn")
+    completed_at = models.DateTimeField(null=True, help_text="when nothing of it was left; null = owed")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["hash_list", "release"], name="erasure_once_per_release"),
+            models.CheckConstraint(
+                condition=~models.Q(decided_by=models.F("asked_by")), name="erasure_by_someone_else"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(release__isnull=True) | models.Q(decided_by__isnull=False),
+                name="erasure_decided_first",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"erasure from {self.hash_list_id} ({self.reason})"
 
 
 class Upload(models.Model):

@@ -159,6 +159,9 @@ class HashList(models.Model):
         default="",
         help_text="where the current state is read from; empty until release 1",
     )
+    withdrawn_before = models.PositiveIntegerField(
+        default=0, help_text="files of earlier releases are served no more, by legal erasure"
+    )
     created_at = models.DateTimeField()
 
     objects = HashListQuerySet.as_manager()

@@ -187,7 +187,8 @@ def _check_approvable(submission: Submission, hash_list: HashList, seen_digest: 
         raise Conflict("This list is closed.", code="list.closed")
     if submission.state != SubmissionState.STAGED:
         raise _not_staged()
-    if not submission.adds + submission.updates + submission.removals:
+    changes = submission.adds + submission.updates + submission.removals
+    if not changes and not submission.is_erasure:
         raise Conflict(
             "Nothing would change: all of its rows were set aside.",
             code="approval.nothing",

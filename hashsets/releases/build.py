@@ -33,6 +33,7 @@ from hashsets.releases.abandon import abandon_draft, record_abandoned
 from hashsets.releases.carry import carry_approvals
 from hashsets.releases.claim import STATION, LeaseLost, Pulse, claim_draft, restage
 from hashsets.releases.compose import Composed, ReleaseFacts, compose
+from hashsets.releases.erase import erasing_of
 from hashsets.releases.models import LIVE_DRAFT_STATES, Approval, Draft, DraftState
 from hashsets.releases.stored import digest_of_file
 from hashsets.trust import list_role
@@ -136,6 +137,7 @@ def _compose(draft: Draft, pulse: Pulse) -> Composed:
             folder=Path(folder),
             store=blob_store(),
             pulse=pulse,
+            erasing=erasing_of(draft),
         )
 
 

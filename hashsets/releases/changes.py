@@ -4,6 +4,10 @@ Read from segments, never from rows: a release's newest delta *is* its operation
 fresh snapshot instead, they are the whole first snapshot, or the difference to the release before, kept in a
 derived file that may be deleted at any time. A position is (release, operations of it already given): numbers
 are given at commit under the list's lock, so nothing can ever appear before a position.
+
+Where something had to vanish (`erase`) the feed begins anew: who has read nothing yet is told everything that
+is left, as if added by that release; who has read before it is told to begin again, and never what was
+erased.
 """
 
 from __future__ import annotations
@@ -12,14 +16,14 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import pyarrow.parquet as pq
-from django.conf import settings
 
-from accounts.errors import Conflict, Invalid
+from accounts.errors import Conflict, Gone, Invalid
 from hashsets.core.columns import NO_QUALITY, Op, Rows
 from hashsets.core.hashtypes import HashType
 from hashsets.core.keys import locate, order
@@ -28,6 +32,7 @@ from hashsets.core.segment_writer import write_delta
 from hashsets.core.state import State
 from hashsets.lists.current import ListState, state_of_manifest
 from hashsets.lists.models import HashList
+from hashsets.releases.local_copies import clear_copies, copies_due, differences_folder
 from hashsets.releases.models import Release
 
 MOST_RELEASES: Final = 100  # looked at for one page: each costs two small files
@@ -83,17 +88,20 @@ class _Run:
 def changes_from(hash_list: HashList, position: Position, *, limit: int) -> Changes:
     """At most `limit` operations from `position` on, in releases that members can fetch.
 
-    Errors: Conflict `changes.ahead` for a release that is not there; Invalid `changes.position`; Corrupt and
+    Errors: Gone `changes.withdrawn` when the list was erased in part since then; Conflict `changes.ahead` for
+    a release that is not there; Invalid `changes.position`; Corrupt and
     NotFound when a stored file is damaged or gone.
     """
     waiting = Release.objects.filter(hash_list=hash_list, exported_at__isnull=True).order_by("number").first()
     latest = hash_list.latest_release if waiting is None else waiting.number - 1
+    position = _after_withdrawal(hash_list, position)
     if position.release > latest + 1:
         raise Conflict("This position is ahead of the list.", code="changes.ahead", release=latest)
     found: list[Change] = []
     last = min(latest, position.release + MOST_RELEASES - 1)
     while position.release <= last and len(found) < limit:
-        operations = _Operations(hash_list.id, position.release)
+        anew = position.release == hash_list.withdrawn_before
+        operations = _Operations(hash_list.id, position.release, anew=anew)
         taken = operations.slice(position.at, position.at + limit - len(found))
         found.extend(taken)
         reached = position.at + len(taken)
@@ -104,13 +112,38 @@ def changes_from(hash_list: HashList, position: Position, *, limit: int) -> Chan
     return Changes(tuple(found), position, latest)
 
 
-class _Operations:
-    """What one release did, as a sequence."""
+def _after_withdrawal(hash_list: HashList, position: Position) -> Position:
+    """Where a reader goes on when what is before `withdrawn_before` is no longer told.
 
-    def __init__(self, list_id: str, release: int) -> None:
+    That very release is told from its beginning only to who begins there: whoever has read everything before
+    it would have to be told what was erased.
+    """
+    begin = hash_list.withdrawn_before
+    for since in copies_due(datetime.now(UTC), 1) if begin else ():
+        clear_copies(since)  # a machine that only serves has no station to do it
+    if position == Position() and begin:
+        return Position(begin)
+    if position < Position(begin, 1):
+        raise _withdrawn(begin)
+    return position
+
+
+def _withdrawn(begin: int) -> Gone:
+    return Gone(
+        "Something had to vanish from this list by law; what changed before is told no more.",
+        code="changes.withdrawn",
+        advice="Drop what you have of this list, then begin without a cursor.",
+        release=begin,
+    )
+
+
+class _Operations:
+    """What one release did, as a sequence; `anew`: all that it holds, as added by it."""
+
+    def __init__(self, list_id: str, release: int, *, anew: bool = False) -> None:
         self.release = release
         self.after = _state_at(list_id, release)
-        self.before = _state_at(list_id, release - 1)
+        self.before = ListState() if anew else _state_at(list_id, release - 1, wanted_by=release)
         self.runs = list(self._runs())
         self.lengths = [_groups(run.path) for run in self.runs]
 
@@ -149,7 +182,7 @@ class _Operations:
 
     def _difference(self, typed: TypeState, after: State) -> Path:
         """The operations of a release that wrote a fresh snapshot over an older one, as a delta file."""
-        folder = Path(settings.HX_VAR) / "cache" / "changes"
+        folder = differences_folder()
         kept = folder / f"{self.after.manifest_sha256}-{typed.slug}.parquet"
         if not kept.exists():
             folder.mkdir(parents=True, exist_ok=True)
@@ -196,10 +229,12 @@ class _Operations:
             )
 
 
-def _state_at(list_id: str, release: int) -> ListState:
+def _state_at(list_id: str, release: int, *, wanted_by: int = 0) -> ListState:
     if release == 0:
         return ListState()
     found = Release.objects.get(hash_list_id=list_id, number=release)
+    if found.withdrawn_by is not None and found.withdrawn_by <= wanted_by:
+        raise _withdrawn(wanted_by)  # published since this reader's list was looked up
     return state_of_manifest(list_id, release, found.manifest_sha256)
 
 

@@ -8,7 +8,7 @@ whole type read and written.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from hashsets.core.merkle import bits_for, leaves_of
 from hashsets.core.segment import Segment, SegmentFacts
 from hashsets.core.segment_writer import Written, write_delta, write_snapshot
 from hashsets.core.state import State, apply_delta, touched_leaves
+from hashsets.core.withdrawal import Notice, Reason, Withdrawal, WithdrawnFacts, withdrawn_name
 from hashsets.lists.current import ListState
 from hashsets.releases.tree import MAX_STORED, Tree
 from hashsets.trust.list_role import TargetFacts
@@ -46,6 +47,23 @@ class ReleaseFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Erasing:
+    """After this release nothing older is served: why, what was withdrawn `earlier`, and the SHA-256 of all
+    files since then.
+    """
+
+    reason: Reason
+    earlier: tuple[Withdrawal, ...]
+    files: frozenset[str]
+
+    def notice(self, list_id: str, release: int, kept: Collection[str]) -> Notice:
+        """Without the digests in `kept`: what did not change may well be the same file under a new name."""
+        first = self.earlier[-1].release if self.earlier else 1
+        gone = tuple(sorted(self.files.difference(kept)))
+        return Notice(list_id, (*self.earlier, Withdrawal(first, release, self.reason, gone)))
+
+
+@dataclass(frozen=True, slots=True)
 class Composed:
     """A release that is ready to be signed: everything that `targets` names is in the blob store."""
 
@@ -63,8 +81,12 @@ def compose(
     folder: Path,
     store: BlobStore,
     pulse: Pulse,
+    erasing: Erasing | None = None,
 ) -> Composed:
     """Apply `staged` (delta segments by hash type) to `base`, store the new files and the manifest.
+
+    When `erasing`, every type is written afresh: no file of an earlier release is named any more, and what
+    was removed is said by no file at all.
 
     The same arguments write the same bytes, so a builder that takes over from a dead one stores nothing
     twice.
@@ -76,7 +98,11 @@ def compose(
         work = folder / slug
         work.mkdir()
         job = _TypeRelease(facts, slug, base, work, store, pulse)
-        types.append(job.after(staged.get(slug)))
+        types.append(job.after(staged.get(slug), afresh=erasing is not None))
+    withdrawn = None if base.manifest is None else base.manifest.withdrawn
+    if erasing is not None:
+        kept = {part.sha256 for state in types for part in state.snapshot.parts}
+        withdrawn = _store_notice(erasing.notice(facts.list_id, facts.release, kept), store)
     manifest = Manifest(
         list_id=facts.list_id,
         title=facts.title,
@@ -86,6 +112,7 @@ def compose(
         scheme=facts.scheme,
         labels=facts.labels,
         types=tuple(types),
+        withdrawn=withdrawn,
     )
     content = manifest.to_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
@@ -93,11 +120,23 @@ def compose(
     return Composed(manifest, content, sha256, targets_of(manifest, sha256, len(content)))
 
 
+def _store_notice(notice: Notice, store: BlobStore) -> WithdrawnFacts:
+    content = notice.to_bytes()
+    sha256 = hashlib.sha256(content).hexdigest()
+    store.put_bytes(keys.target(notice.list_id, withdrawn_name(notice.list_id), sha256), content)
+    return WithdrawnFacts(notice.before, len(content), sha256)
+
+
 def targets_of(manifest: Manifest, sha256: str, length: int) -> dict[str, TargetFacts]:
-    """Every file of a release by its TUF path: the manifest, the parts of the snapshots, the deltas."""
+    """Every file of a release by its TUF path: the manifest, the parts of the snapshots, the deltas, and the
+    notice of what was withdrawn.
+    """
     named = {manifest_name(manifest.list_id): TargetFacts(length, sha256)}
-    for path, facts in segments_of(manifest):
-        named[path] = TargetFacts(facts.length, facts.sha256)
+    if manifest.withdrawn is not None:
+        facts = manifest.withdrawn
+        named[withdrawn_name(manifest.list_id)] = TargetFacts(facts.length, facts.sha256)
+    for path, segment in segments_of(manifest):
+        named[path] = TargetFacts(segment.length, segment.sha256)
     return named
 
 
@@ -121,8 +160,10 @@ class _TypeRelease:
         self.base = base.of(slug)
         self.before = None if base.manifest is None else base.manifest.type_state(slug)
 
-    def after(self, staged: Segment | None) -> TypeState:
-        """The type's part of the manifest, with its files and leaves stored."""
+    def after(self, staged: Segment | None, *, afresh: bool = False) -> TypeState:
+        """The type's part of the manifest, with its files and leaves stored. `afresh`: in new files alone."""
+        if afresh:
+            return self._afresh(staged)
         if staged is None or staged.rows == 0:
             return self.before or self._with_snapshot(iter(()))
         if self.before is None or self.before.count == 0:
@@ -134,6 +175,14 @@ class _TypeRelease:
         if snapshot_due(state.count, operations, 1):
             return self._with_snapshot(state.iter_batches())
         return self._with_delta(self.before, state, delta)
+
+    def _afresh(self, staged: Segment | None) -> TypeState:
+        """A snapshot of what is left, whether this release changes the type or not."""
+        state = self.base
+        if staged is not None and staged.rows:
+            delta = write_delta(self.hash_type, self._numbered(staged), self.folder / "delta.parquet")
+            state = apply_delta(state, delta.segment)
+        return self._with_snapshot(state.iter_batches())
 
     def _numbered(self, staged: Segment) -> Iterator[Rows]:
         """Staged operations with this release's number: new entries were added by it, updated ones keep

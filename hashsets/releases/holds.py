@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from django.db.models import QuerySet, Sum
 
-from hashsets.intake.models import Mode, Submission, SubmissionState
+from hashsets.intake.models import Erasure, Mode, Submission, SubmissionState
 from hashsets.intake.quarantine import accepted_codes
 from hashsets.lists.models import HashList
 from hashsets.releases.models import Release
@@ -34,7 +34,8 @@ EMPTIES: Final = "removal.empties_list"
 MANY_ADDITIONS: Final = "addition.unusual"
 NEW_TYPE: Final = "addition.new_type"
 GUARD_LOWERED: Final = "quarantine.accepted"
-_FOR_EXCHANGE: Final = frozenset({VAST_REMOVAL, GUARD_LOWERED})
+MANY_ERASED: Final = "erasure.many"
+_FOR_EXCHANGE: Final = frozenset({VAST_REMOVAL, GUARD_LOWERED, MANY_ERASED})
 _ON_ITS_WAY: Final = (SubmissionState.APPROVED, SubmissionState.DRAFTED)
 
 
@@ -58,6 +59,10 @@ def holds_of(submission: Submission, hash_list: HashList, *, now: datetime) -> H
     codes = {*_about_removals(submission, hash_list, now), *_about_additions(submission, hash_list, now)}
     if accepted_codes(submission):
         codes.add(GUARD_LOWERED)
+    erasure = Erasure.objects.filter(submission=submission).first()
+    if erasure is not None and erasure.entries > EMERGENCY_REMOVALS:
+        # It takes the history with it, by which a large mistake or misuse could be told afterwards.
+        codes.add(MANY_ERASED)
     return Holds(tuple(sorted(codes)))
 
 

@@ -213,6 +213,9 @@ class Release(models.Model):
     snapshot_version = models.PositiveIntegerField()
     timestamp_version = models.PositiveIntegerField()
     published_at = models.DateTimeField()
+    withdrawn_by = models.PositiveIntegerField(
+        null=True, help_text="the release that replaced it when something had to vanish: its files are gone"
+    )
     exported_at = models.DateTimeField(
         null=True, help_text="when the three files were written out; null = owed"
     )

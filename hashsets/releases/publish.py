@@ -8,8 +8,8 @@ number and the audit event.
 (3) Commit. From here on the release exists, whatever dies.
 (4) Export `list`, `snapshot`, `timestamp`; replacing the timestamp is the moment at which clients see the
 release.
-(5) Mark it exported. A process that dies before leaves a row that `drafts_due` finds; a rerun writes the
-same bytes.
+(5) Mark it exported; if something had to vanish, earlier releases are served no more from here on
+(`erase`). A process that dies before leaves a row that `drafts_due` finds; a rerun writes the same bytes.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from hashsets.lists.models import HashList, ListStatus
 from hashsets.releases.abandon import abandon_draft, record_abandoned
 from hashsets.releases.claim import STATION
 from hashsets.releases.compose import targets_of
+from hashsets.releases.erase import begin_withdrawal, cut_serving
 from hashsets.releases.models import Draft, DraftState, Release, TargetFile
 from hashsets.releases.sign import is_enough, signatures_of
 from hashsets.releases.stored import check_stored, read_manifest
@@ -124,6 +125,7 @@ def _commit(draft_id: uuid.UUID, checked: Checked, *, now: datetime) -> None:
     online = sign_online(repository, list_bytes=list_bytes, now=now)
     release = _create_release(draft, hash_list, checked, online, now=now)
     _move_on(draft, hash_list, release, now=now)
+    begin_withdrawal(release, now=now)
     record(
         Action.RELEASE_PUBLISHED,
         actor=STATION,
@@ -238,6 +240,8 @@ def _export(release: Release, *, now: datetime) -> Release:
         )
         return release
     if complete:
-        Release.objects.filter(id=release.id, exported_at__isnull=True).update(exported_at=now)
+        with transaction.atomic():
+            cut_serving(release)
+            Release.objects.filter(id=release.id, exported_at__isnull=True).update(exported_at=now)
         release.refresh_from_db()
     return release

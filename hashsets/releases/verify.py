@@ -4,7 +4,8 @@
 proper segment. (3) Counts and state roots, from the entries themselves. (4) The deltas lead from the
 release before to this one. (5) The list version that was signed for it names exactly these files, with
 enough signatures. (6) For the newest release: a stock TUF client accepts it from its first root on. Every
-step is done even if one before has failed.
+step is done even if one before has failed. Of a release that was withdrawn by legal erasure little is left to
+recompute: that is said, and is no failure.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from hashsets.blobs import keys
 from hashsets.blobs.current import blob_store
 from hashsets.core.foreign import check_segment
 from hashsets.core.hashtypes import hash_type
-from hashsets.core.manifest import TypeState
+from hashsets.core.manifest import TypeState, manifest_name
 from hashsets.core.merkle import TypeRoot, leaves_of, list_root, type_root
 from hashsets.core.segment import Kind
 from hashsets.core.state import State, apply_delta
@@ -49,6 +50,7 @@ class ReleaseReport:
     findings: list[Finding] = field(default_factory=list)
     state_root: str = ""
     entries: int = 0
+    withdrawn_by: int | None = None
 
     @property
     def ok(self) -> bool:
@@ -72,7 +74,11 @@ def verify_release(hash_list: HashList, number: int) -> ReleaseReport:
     release = Release.objects.filter(hash_list=hash_list, number=number).first()
     if release is None:
         raise NotFound(f"This list has no release {number}.", code="release.not_found")
-    report = ReleaseReport(hash_list.id, number)
+    report = ReleaseReport(hash_list.id, number, withdrawn_by=release.withdrawn_by)
+    if release.withdrawn_by is not None:
+        report.findings.append(Finding(f"withdrawn by erasure with release {release.withdrawn_by}"))
+        report.check("signed list", lambda: _named_manifest(release))
+        return report
     try:
         work = _Verification(release)
     except Refusal as refusal:
@@ -131,16 +137,14 @@ class _Verification:
 
     def deltas(self) -> str | None:
         """This release's deltas, applied to the release before, give this release."""
-        previous = (
-            Release.objects.filter(hash_list_id=self.list_id, number=self.release.number - 1)
-            .values_list("manifest_sha256", flat=True)
-            .first()
-        )
-        if self.manifest.previous != (previous or ""):
+        previous = Release.objects.filter(hash_list_id=self.list_id, number=self.release.number - 1).first()
+        if self.manifest.previous != (previous.manifest_sha256 if previous else ""):
             raise Corrupt("The manifest names another release before it.", code="manifest.previous")
         if previous is None:
             return None
-        before = state_of_manifest(self.list_id, self.release.number - 1, previous)
+        if previous.withdrawn_by is not None:
+            return f"none: release {previous.number} is withdrawn by erasure"
+        before = state_of_manifest(self.list_id, previous.number, previous.manifest_sha256)
         after = self._state()
         count = 0
         for typed in self.manifest.types:
@@ -175,6 +179,20 @@ class _Verification:
         if root != typed.root:
             raise Corrupt(f"The entries of {typed.slug} have another root.", code="root.entries")
         return TypeRoot(typed.slug, state.count, root)
+
+
+def _named_manifest(release: Release) -> str:
+    """What is left of a withdrawn release: the list version that was signed for it names its manifest.
+
+    Errors: Corrupt `list.other_files`.
+    """
+    content = SignedFile.objects.get(
+        repository_id=release.hash_list_id, role=RoleName.LIST, version=release.list_version
+    ).content
+    named = list_role.read_targets(bytes(content)).get(manifest_name(release.hash_list_id))
+    if named is None or named.sha256 != release.manifest_sha256:
+        raise Corrupt("The signed list names another manifest.", code="list.other_files")
+    return f"version {release.list_version}, its files gone"
 
 
 def _root(typed: TypeState, state: State) -> str:

@@ -215,6 +215,9 @@ class ReleaseOut(serializers.Serializer[Any]):
     removals = serializers.IntegerField()
     delta_length = serializers.IntegerField()
     snapshot_length = serializers.IntegerField()
+    withdrawn_by = serializers.IntegerField(
+        allow_null=True, help_text="release that replaced it by legal erasure: its files are gone"
+    )
     published_at = serializers.DateTimeField()
 
 

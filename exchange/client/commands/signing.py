@@ -112,6 +112,12 @@ def _show(run: Run, read: Read) -> None:
             f": +{newest.facts.adds:,} ~{newest.facts.updates:,} -{newest.facts.removals:,}" if newest else ""
         )
         run.output.say(f"  {typed.slug}: {typed.count:,} entries{change}")
+    if found.withdrawn is not None and found.withdrawn.before == manifest.release:
+        last = found.withdrawn.withdrawals[-1]
+        run.output.warn(
+            f"Withdraws releases {last.first} to {last.release - 1} by law "
+            f"({last.reason.replace('_', ' ')}): {len(last.files):,} files are served no more."
+        )
     run.output.say(f"State root {manifest.root}")
     run.output.say(f"Manifest   {found.draft.manifest_sha256}")
     if found.draft.signatures:

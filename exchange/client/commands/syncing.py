@@ -181,12 +181,27 @@ def _synced_document(synced: Any, seconds: float) -> dict[str, Any]:
         },
         "folder": None if synced.folder is None else str(synced.folder),
         "repaired": synced.repaired,
+        "withdrawn": None if synced.withdrawn is None else withdrawn_document(synced.withdrawn),
         "confirmed": synced.confirmed,
         "seconds": round(seconds, 3),
     }
     if synced.trouble is not None:
         document["trouble"] = refusal_document(synced.trouble)
     return document
+
+
+def withdrawn_document(notice: Any) -> list[dict[str, Any]]:
+    """A notice for `--json`; its digests are in the release's withdrawn.json."""
+    return [
+        {
+            "first": one.first,
+            "last": one.release - 1,
+            "since": one.release,
+            "reason": one.reason.value,
+            "files": len(one.files),
+        }
+        for one in notice.withdrawals
+    ]
 
 
 def _say_synced(run: Run, synced: Any, seconds: float) -> None:
@@ -201,6 +216,12 @@ def _say_synced(run: Run, synced: Any, seconds: float) -> None:
         what = f"release {synced.release}{since}, {came} of {size_of(synced.downloaded)} in {seconds:.1f} s"
     else:
         what = f"release {synced.release} is the newest"
+    if synced.withdrawn is not None:
+        newest = synced.withdrawn.withdrawals[-1]
+        run.output.say(
+            f"{synced.title}: its publisher withdrew releases {newest.first} to {newest.release - 1} by law "
+            f"({newest.reason.replace('_', ' ')}); nothing of them is left in {synced.folder.parent.parent}."
+        )
     told = ", confirmed" if synced.confirmed else ""
     run.output.say(f"{synced.title}: {what}; {synced.count:,} entries verified{told}.")
     run.output.say(f"  state root {synced.state_root}")

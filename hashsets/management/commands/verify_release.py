@@ -42,5 +42,8 @@ class Command(BaseCommand):
                 )
             else:
                 self.stdout.write(f"  ok     {finding.what}")
+        if report.withdrawn_by is not None:
+            self.stdout.write("The release was withdrawn by erasure; the newest one replaces it.")
+            return
         verdict = "The release is what was signed." if report.ok else "This release is NOT what was signed."
         self.stdout.write(verdict)

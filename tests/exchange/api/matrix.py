@@ -29,6 +29,8 @@ MATRIX: dict[tuple[str, str], str] = {
     ("GET", "lists/<str:list_id>"): PUBLIC,
     ("GET", "lists/<str:list_id>/submissions"): VIEW,
     ("POST", "lists/<str:list_id>/submissions"): SUBMIT,
+    ("GET", "lists/<str:list_id>/erasures"): VIEW,
+    ("POST", "lists/<str:list_id>/erasures"): PERSON + "submission.create",
     ("GET", "lists/<str:list_id>/signers"): VIEW,
     ("POST", "lists/<str:list_id>/signers"): MANAGE,
     ("GET", "lists/<str:list_id>/releases"): PUBLIC,

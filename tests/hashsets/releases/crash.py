@@ -77,7 +77,7 @@ def _run(moment: int, step: Callable[[], object]) -> int:
         with ExitStack() as stack:
             stack.enter_context(database.execute_wrapper(countdown.sql))
             stack.enter_context(patch.object(database, "_commit", countdown.around(database._commit)))
-            for name in ("put_file", "put_bytes", "replace_bytes"):
+            for name in ("put_file", "put_bytes", "replace_bytes", "delete"):
                 effect = countdown.around(getattr(FolderStore, name))
                 stack.enter_context(patch.object(FolderStore, name, effect))
             stack.enter_context(patch.object(os, "link", countdown.around(os.link)))
