@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.errors import Conflict, Invalid
+from accounts.errors import Conflict, Invalid, Throttled
 from accounts.identity.roles import Permission
 from exchange.http.pages import page_of
 from exchange.http.permissions import need, person
@@ -221,7 +221,7 @@ class WithdrawEntries(ChangePage):
                 actor=self.actor,
                 now=self.now,
             )
-        except (Invalid, Conflict) as refusal:
+        except (Invalid, Conflict, Throttled) as refusal:
             refusal.field = refusal.field if refusal.field in ("reason", "type") else "entries"
             return self._form(hash_list, form.refused(refusal), status=status_of(refusal).value)
         wake("validate")

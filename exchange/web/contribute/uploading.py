@@ -18,7 +18,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.errors import Conflict, Invalid, NotFound
+from accounts.errors import Conflict, Invalid, NotFound, Throttled
 from accounts.identity.roles import Permission
 from exchange.http.permissions import need
 from exchange.http.problems import status_of
@@ -136,7 +136,7 @@ class SubmissionFile(ChangePage):
         try:
             intents.name_type(request, hash_list, text(request, "type"))
             upload = self._stored(request, hash_list)
-        except (Invalid, Conflict) as refusal:
+        except (Invalid, Conflict, Throttled) as refusal:
             refusal.field = refusal.field if refusal.field == "type" else "file"
             return self._form(hash_list, form.refused(refusal), status=status_of(refusal).value)
         return HttpResponseRedirect(reverse("web:check-submission", args=[hash_list.id, upload.id]))
@@ -205,7 +205,7 @@ class CheckSubmission(ChangePage):
             return self.begin_anew(hash_list)
         try:
             submission = submit_upload(upload.id, said, actor=self.actor, now=self.now)
-        except (Invalid, Conflict) as refusal:
+        except (Invalid, Conflict, Throttled) as refusal:
             mistakes = Form(()).refused(refusal)
             return self._answers(hash_list, upload, said, mistakes, status=status_of(refusal).value)
         intents.forget(request, hash_list)

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponseBase
 from accounts.identity.models import User
 from accounts.identity.roles import Permission
 from exchange.http.permissions import PUBLIC
+from exchange.web.contribute.arrangements import arrangements_for
 from exchange.web.door import Page
 from exchange.web.list_facts import catalogue, list_row
 from exchange.web.waiting import waiting_for
@@ -39,6 +40,7 @@ class Home(Page):
             waiting=waiting_for(actor, now=self.now),
             own=[list_row(row, actor) for row in own[:MOST_LISTS]],
             others=[list_row(row, actor) for row in others[:MOST_LISTS]],
+            arrangements=arrangements_for(actor),
             may_make=actor.may(Permission.LIST_MANAGE) and not actor.is_operator,
             held=awaiting_agreement(actor).count() if actor.is_over_exchange else None,
             more=len(own) > MOST_LISTS or len(others) > MOST_LISTS,

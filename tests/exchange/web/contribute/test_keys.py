@@ -127,12 +127,12 @@ def test_a_detached_signature_is_taken_in_every_form_that_tools_write(world: Wor
     part = signer.get(f"{base}/signature/part").content
     assert part == bytes(draft.signed_part)
     signature = signed_by(private, part)
-    fields: dict[str, Any] = {
+    forms: dict[str, dict[str, Any]] = {
         "der": {"file": SimpleUploadedFile("x.sig", signature)},
         "hex": {"signature": signature.hex().upper()},
         "base64": {"signature": base64.b64encode(signature).decode()},
-    }[form]
-    answer = sent(signer, f"{base}/signature", fields)
+    }
+    answer = sent(signer, f"{base}/signature", forms[form])
     assert answer.headers["Location"] == base
     published = publish_draft(draft.id, now=timezone.now())
     assert published is not None

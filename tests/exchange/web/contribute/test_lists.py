@@ -10,7 +10,7 @@ from hashsets.lists.models import HashList, ListChange
 from hashsets.trust.hosted import create_hosted_key
 from hashsets.trust.models import ListTransfer
 from tests import cast
-from tests.exchange.web.contribute.given import NEW_LIST, own_key, p256, page, sent, text_of
+from tests.exchange.web.contribute.given import NEW_LIST, own_key, p256, page, sent, signed_with_own, text_of
 from tests.exchange.web.stage import release_one, signed_in
 from tests.hashsets.releases.world import NOW, World, harbor_world
 
@@ -177,6 +177,24 @@ def test_a_list_goes_to_another_publisher_when_both_sides_say_so(world: World) -
     assert "nothing changes" in page(signer, f"{base}/renewal")
     sent(signer, f"{base}/renewal/hosted")
     assert "Signed again, and published." in page(signer, base)
+
+
+def test_what_waits_for_somebody_is_on_their_first_page(world: World) -> None:
+    crew, other = world.crew, cast.northland(now=NOW)
+    release_one(world)
+    admin, second = signed_in(crew.admin.user), signed_in(crew.second_admin.user)
+    base = f"/lists/{world.hash_list.id}"
+    sent(admin, f"{base}/settings/change", settings_of(world.hash_list, tlp="green"))
+    assert "Make or decline a change of a list" in page(second, "/")
+    assert "Make or decline" not in page(admin, "/")
+    create_hosted_key(crew.organisation, name="Waits", actor=crew.admin.actor, now=NOW)
+    assert "Confirm a signing key" in page(second, "/")
+    assert "Confirm a signing key" not in page(admin, "/")
+    signed_with_own(crew, world.hash_list, own_key(crew, p256()))
+    assert "Sign again what is published" in page(signed_in(crew.signer.user), "/")
+    sent(admin, f"{base}/transfer", {"organisation_id": str(other.organisation.id)})
+    assert "Take over or decline a list" in page(signed_in(other.admin.user), "/")
+    assert "Take over" not in page(signed_in(other.viewer.user), "/")
 
 
 def test_an_offer_is_declined(world: World) -> None:

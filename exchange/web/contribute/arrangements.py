@@ -1,0 +1,76 @@
+"""What waits for a person besides submissions: keys, proposals, offers, and content to be signed again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from django.db.models import Q
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from accounts.identity.acting import Actor
+from accounts.identity.roles import Permission
+from accounts.signing_keys.models import SigningKey, SigningKeyStatus
+from hashsets.lists.models import HashList, ListChange
+from hashsets.trust.models import RoleName
+from hashsets.trust.transfer import transfers_of
+
+MOST: Final = 10  # of each kind: more than these are found on the pages themselves
+CONFIRM: Final = _("Confirm a signing key")
+SECOND: Final = _("Make or decline a change of a list")
+OFFERED: Final = _("Take over or decline a list")
+AGAIN: Final = _("Sign again what is published")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """`act` is what to do, `what` the key or list that it is about."""
+
+    act: Promise
+    what: str
+    url: str
+
+
+def arrangements_for(actor: Actor) -> list[Arrangement]:
+    """One query for each kind that this person may do something about."""
+    found: list[Arrangement] = []
+    if actor.may(Permission.RELEASE_SIGN):
+        found += _signed_again(actor)
+    if actor.may(Permission.KEY_MANAGE):
+        found += _keys(actor)
+    if actor.may(Permission.LIST_MANAGE):
+        found += _proposals(actor) + _offers(actor)
+    return found
+
+
+def _signed_again(actor: Actor) -> list[Arrangement]:
+    waiting = HashList.objects.owned_by(actor).filter(repository__awaited_files__role=RoleName.LIST)
+    lists = waiting.order_by("title", "id")[:MOST]
+    return [Arrangement(AGAIN, one.title, reverse("web:renewal", args=[one.id])) for one in lists]
+
+
+def _keys(actor: Actor) -> list[Arrangement]:
+    pending = SigningKey.objects.filter(
+        organisation_id=actor.organisation(), status=SigningKeyStatus.PENDING
+    ).exclude(Q(registered_by_id=actor.person_id) | Q(registered_by__isnull=True))
+    keys = pending.order_by("created_at")[:MOST]
+    return [Arrangement(CONFIRM, one.name, reverse("web:key", args=[one.id])) for one in keys]
+
+
+def _proposals(actor: Actor) -> list[Arrangement]:
+    waiting = ListChange.objects.waiting_for(actor).exclude(proposed_by_id=actor.person_id)
+    changes = waiting.select_related("hash_list").order_by("created_at")[:MOST]
+    return [
+        Arrangement(SECOND, one.hash_list.title, reverse("web:settings", args=[one.hash_list_id]))
+        for one in changes
+    ]
+
+
+def _offers(actor: Actor) -> list[Arrangement]:
+    incoming = transfers_of(actor).filter(taker_id=actor.organisation()).order_by("created_at")[:MOST]
+    return [
+        Arrangement(OFFERED, one.hash_list.title, reverse("web:accept-transfer", args=[one.id]))
+        for one in incoming
+    ]
