@@ -21,11 +21,12 @@ from exchange.http.auth import credential_actor
 from exchange.http.files import file_response
 from exchange.http.problems import refused
 from exchange.http.requests import read_only
+from exchange.sandbox.spoil import spoilt
 from exchange.sharing.fetched import note_fetch
 from exchange.sharing.grants import downloadable
 from hashsets.blobs import keys
 from hashsets.blobs.current import blob_store
-from hashsets.lists.models import Audience, HashList
+from hashsets.lists.models import Audience, HashList, Sandbox
 from hashsets.releases.erase import is_withdrawn
 from hashsets.releases.models import Release
 from hashsets.trust.models import DIRECTORY
@@ -54,6 +55,8 @@ def metadata(request: HttpRequest, repository: str, name: str) -> HttpResponseBa
         if not METADATA_NAME.match(name):
             raise _nothing()
         content = blob_store().get_bytes(f"tuf/{repository}/metadata/{name}", limit=LARGEST_METADATA)
+        if name == "timestamp.json" and hash_list is not None and hash_list.sandbox == Sandbox.BAD_SIGNATURE:
+            content = spoilt(content)  # the example of a bad signature; what is stored stays right
     except Refusal as refusal:
         return refused(_hidden(refusal))
     return file_response(

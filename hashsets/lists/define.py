@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts.audit.actions import Action
+from accounts.audit.facts import Fact
 from accounts.audit.record import record
 from accounts.errors import Conflict, Invalid, NotAllowed
 from accounts.identity.acting import Actor
@@ -19,7 +20,14 @@ from accounts.identity.roles import Permission
 from accounts.signing_keys.models import Custody, SigningKey, SigningKeyStatus
 from accounts.wording import one_line
 from hashsets.core.schemes import scheme as scheme_called
-from hashsets.lists.models import Classification, HashList, ListAudience, ListSigningKey
+from hashsets.lists.models import (
+    Audience,
+    Classification,
+    HashList,
+    ListAudience,
+    ListSigningKey,
+    Sandbox,
+)
 from hashsets.lists.statements import Statement
 
 MAX_CODES: Final = 255  # one byte in every entry; 0 means "not classified"
@@ -165,6 +173,27 @@ def add_classification(
     return added
 
 
+def mark_sandbox(hash_list: HashList, *, kind: str, actor: Actor, now: datetime) -> None:
+    """Say that a list is one of the exchange's sandbox lists. Only while nothing has been released: what is
+    in force somewhere cannot become a plaything. Marking it again changes nothing.
+
+    Errors: as `add_classification`; Invalid `list.sandbox`; Conflict `list.released`.
+    """
+    actor.require(Permission.LIST_MANAGE)
+    hash_list.require_publisher(actor)
+    if kind not in Sandbox.values or not actor.is_operator:
+        raise Invalid("Sandbox lists are the operator's, of a known kind.", code="list.sandbox")
+    with transaction.atomic():
+        locked = HashList.objects.lock(hash_list.id)
+        if locked.sandbox == kind:
+            return
+        if locked.latest_release or locked.audience != Audience.PUBLIC:
+            raise Conflict("Only a new, public list can become a sandbox.", code="list.released")
+        locked.sandbox = kind
+        locked.save(update_fields=["sandbox"])
+        _record_change(locked, actor, now, {"sandbox": kind})
+
+
 def entitle_key(
     hash_list: HashList, signing_key: SigningKey, *, actor: Actor, now: datetime
 ) -> ListSigningKey:
@@ -217,7 +246,7 @@ def _require_no_hosted_mix(hash_list: HashList, key: SigningKey, others: Collect
         )
 
 
-def _record_change(hash_list: HashList, actor: Actor, now: datetime, facts: dict[str, int]) -> None:
+def _record_change(hash_list: HashList, actor: Actor, now: datetime, facts: Mapping[str, Fact]) -> None:
     record(
         Action.LIST_CHANGED,
         actor=actor,
