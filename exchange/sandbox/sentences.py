@@ -1,6 +1,6 @@
 """What the sandbox lists hold: hashes of these sentences, written down here for everybody.
 
-Nobody has to be told the hashes: whoever wants to try a system writes a sentence into a file and matches it.
+Nobody has to be told the hashes: whoever wants to try a system writes a sentence into a file and looks it up.
 Sentences are as good as pictures for that, and can harm nobody. They never change: systems are tried with
 them. Pure.
 """

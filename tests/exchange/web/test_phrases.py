@@ -35,9 +35,17 @@ _HEARD = (
     "exchange/web",
     "exchange/http/pages.py",
     "exchange/sharing/coverage.py",
+    *(f"exchange/sharing/{name}.py" for name in ("subscribe", "policy", "endpoints", "replay")),
+    *(f"exchange/push/{name}.py" for name in ("challenge", "by_hand", "models")),
+    *(f"accounts/credentials/{name}.py" for name in ("issue", "networks")),
+    "exchange/access",
+    "hashsets/lists/audience.py",
+    "hashsets/core/policy.py",
 )
 # Said to programs, to the operator, or turned into another page before anybody reads it.
 _UNHEARD = {
+    "list.sandbox",
+    "list.released",
     "upload.checksum",
     "submission.repeated_otherwise",
     "actor.no_organisation",
