@@ -234,10 +234,29 @@ CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_ENABLE_UTC = True
+# Celery beat, where one runs, wakes the stations that go by the calendar. The pollers find the same work
+# without it, and a second beat only sends a second wake-up; one that nobody took within minutes is dropped.
+CELERY_BEAT_SCHEDULE: dict[str, Any] = {
+    station: {
+        "task": "exchange.tasks.visit",
+        "schedule": minutes * 60,
+        "args": (station,),
+        "options": {"queue": "data", "expires": 300},
+    }
+    for station, minutes in {
+        "resign": 10,
+        "forget-uploads": 60,
+        "forget-unfinished": 60,
+        "forget-calls": 60,
+        "clear-leftovers": 60,
+    }.items()
+}
 HX_QUEUES = ("data", "push", "push-urgent")
 
 # Data plane
 BLOB_URL: str = env.str("BLOB_URL", str(HX_VAR / "blobs"))
+# Where nginx finds the blobs (deploy/nginx/exchange.conf); empty: the exchange sends files itself.
+HX_ACCEL_LOCATION: str = env.str("HX_ACCEL_LOCATION", "").rstrip("/")
 HX_S3_ENDPOINT: str = env.str("HX_S3_ENDPOINT", "")  # for s3:// elsewhere than AWS
 HX_BLOB_CACHE_BYTES: int = env.int("HX_BLOB_CACHE_BYTES", 20 * 1024**3)
 HX_UPLOAD_LIMIT: int = env.int("HX_UPLOAD_LIMIT", 8 * 1024**3)  # one file

@@ -69,6 +69,17 @@ def _beyond_the_end(length: int) -> HttpResponse:
     return response
 
 
+def file_headers(etag: str, *, private: bool, immutable: bool) -> dict[str, str]:
+    """What every answer about a stored file says, whoever sends its bytes."""
+    scope = "private" if private else "public"
+    return {
+        "ETag": f'"{etag}"',
+        "Accept-Ranges": "bytes",
+        "Cache-Control": f"{scope}, {FOR_EVER if immutable else 'no-cache'}",
+        "Vary": "Authorization, Cookie",
+    }
+
+
 def file_response(
     request: HttpRequest,
     stream: BinaryIO,
@@ -83,14 +94,8 @@ def file_response(
 
     `private` keeps shared caches from storing what only some may read.
     """
-    tag = f'"{etag}"'
-    scope = "private" if private else "public"
-    headers = {
-        "ETag": tag,
-        "Accept-Ranges": "bytes",
-        "Cache-Control": f"{scope}, {FOR_EVER if immutable else 'no-cache'}",
-        "Vary": "Authorization, Cookie",
-    }
+    headers = file_headers(etag, private=private, immutable=immutable)
+    tag = headers["ETag"]
     if tag in [part.strip() for part in request.headers.get("If-None-Match", "").split(",")]:
         stream.close()
         return HttpResponse(status=HTTPStatus.NOT_MODIFIED, headers=headers)

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from accounts.errors import Gone, NotFound, Refusal
 from accounts.identity.acting import Actor
+from exchange.http.accel import handed_over, hands_over
 from exchange.http.acting import session_actor
 from exchange.http.auth import credential_actor
 from exchange.http.files import file_response
@@ -83,19 +84,20 @@ def target(request: HttpRequest, repository: str, path: str) -> HttpResponseBase
         if hash_list is not None and is_withdrawn(hash_list, f"{folder}/{match['base']}", match["sha256"]):
             raise _withdrawn(hash_list)
         store = blob_store()
-        length, stream = store.size(key), store.open(key)
+        length = store.size(key)  # NotFound before anybody else is sent to look for it
+        elsewhere = store.internal_path(key) if hands_over(request) else None
+        stream = None if elsewhere is not None else store.open(key)
     except Refusal as refusal:
         return refused(_hidden(refusal))
     if match["base"] == "manifest.json" and reader is not None and request.method == "GET":
         _note(repository, match["sha256"], reader)
     content_type = "application/json" if base.endswith(".json") else "application/vnd.apache.parquet"
+    etag, private = match["sha256"], _is_private(hash_list)
+    if elsewhere is not None:
+        return handed_over(elsewhere, etag=etag, content_type=content_type, private=private)
+    assert stream is not None  # noqa: S101 - one or the other, above
     return file_response(
-        request,
-        stream,
-        length=length,
-        etag=match["sha256"],
-        content_type=content_type,
-        private=_is_private(hash_list),
+        request, stream, length=length, etag=etag, content_type=content_type, private=private
     )
 
 

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 PART: Final = 64 << 20  # above this a file goes up in parts; S3 takes at most 10,000 of them
 _ATTEMPTS: Final = 5
+_HANDED_OVER: Final = 60  # seconds: the proxy asks at once
 _ABSENT: Final = frozenset({"404", "NoSuchKey", "NotFound"})
 _TAKEN: Final = frozenset({"412", "PreconditionFailed"})
 _RACING: Final = frozenset({"409", "ConditionalRequestConflict"})
@@ -83,6 +85,14 @@ class BucketStore:
             self._download(key, kept)
         os.utime(kept)  # the cache forgets what was not asked for longest
         return kept
+
+    def internal_path(self, key: str) -> str:
+        """`bucket/key?signature`: the proxy asks the bucket with a signature that is good for a minute."""
+        signed = self._client.generate_presigned_url(
+            "get_object", {"Bucket": self._bucket, "Key": self._name(key)}, ExpiresIn=_HANDED_OVER
+        )
+        parts = urlsplit(signed)
+        return f"{parts.path.lstrip('/')}?{parts.query}"
 
     def size(self, key: str) -> int:
         with self._absent_is_missing():

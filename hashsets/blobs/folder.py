@@ -81,6 +81,9 @@ class FolderStore:
             raise missing()
         return path
 
+    def internal_path(self, key: str) -> str:
+        return keys.checked(key)
+
     def size(self, key: str) -> int:
         return self.local_path(key).stat().st_size
 

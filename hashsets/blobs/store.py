@@ -41,6 +41,11 @@ class BlobStore(Protocol):
         it.
         """
 
+    def internal_path(self, key: str) -> str:
+        """Where a reverse proxy that stands before this store finds the blob: a path without a leading
+        slash, with a query if it needs one. The blob may be missing.
+        """
+
     def size(self, key: str) -> int: ...
 
     def exists(self, key: str) -> bool: ...
