@@ -9,6 +9,7 @@ from accounts.factors.models import CodeApp, Passkey, PasswordReset, RecoveryCod
 from accounts.identity.models import Membership, Organisation, User
 from accounts.mail.models import OutgoingMail
 from accounts.membership.models import Acceptance, Agreement, DutyContact, Invitation
+from accounts.sign_on.models import SignOn, SignOnBinding, SignOnDomain
 from accounts.signing_keys.models import SigningKey
 from accounts.standing.models import Condition, Measure, Standing
 from accounts.vetting.models import Case, CaseNote, CasePart, Checklist, Decision, Evidence
@@ -37,6 +38,9 @@ __all__ = [
     "Passkey",
     "PasswordReset",
     "RecoveryCode",
+    "SignOn",
+    "SignOnBinding",
+    "SignOnDomain",
     "SigningKey",
     "Standing",
     "User",

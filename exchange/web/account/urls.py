@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from exchange.web.account import invitations, own, passkey_pages, passwords, people, second_step
+from exchange.web.account import invitations, own, passkey_pages, passwords, people, second_step, sign_on
 
 _PERSON = "organisation/people/<int:membership_id>"
 
@@ -15,6 +15,11 @@ urlpatterns: list[URLPattern] = [
     path("sign-in/set-up", second_step.SetUp.as_view(), name="set-up"),
     path("sign-in/set-up/app", second_step.SetUpApp.as_view(), name="set-up-app"),
     path("sign-in/set-up/passkey", passkey_pages.SetUpPasskey.as_view(), name="set-up-passkey"),
+    path("sign-in/organisation", sign_on.Leave.as_view(), name="sign-on-leave"),
+    path("sign-in/organisation/back", sign_on.Return.as_view(), name="sign-on-return"),
+    path("organisation/sign-on", sign_on.Settings.as_view(), name="sign-on"),
+    path("organisation/sign-on/remove", sign_on.Remove.as_view(), name="sign-on-remove"),
+    path("organisation/sign-on/<uuid:sign_on_id>/agree", sign_on.Agree.as_view(), name="sign-on-agree"),
     path("sign-in/forgotten", passwords.Forgotten.as_view(), name="forgotten"),
     path("sign-in/new-password/<str:token>", passwords.OpenReset.as_view(), name="open-reset"),
     path("sign-in/new-password", passwords.NewPassword.as_view(), name="new-password"),

@@ -64,5 +64,33 @@ ACCOUNT: Final[Mapping[str, Phrase]] = {
     "membership.last_admin": Phrase(
         _("An organisation keeps at least one admin."), _("Make somebody else an admin first.")
     ),
+    "sign_on.none": Phrase(
+        _("No single sign-on covers this address."), _("Sign in with your password or a passkey.")
+    ),
+    "sign_on.nobody": Phrase(
+        _("Your organisation’s sign-on did not say who you are here."),
+        _("Ask an admin of your organisation to invite you, or sign in with your password."),
+    ),
+    "sign_on.away": Phrase(
+        _("Your organisation’s sign-on cannot be reached."),
+        _("Try again later, or sign in with your password."),
+    ),
+    "sign_on.refused": Phrase(
+        _("What your organisation’s sign-on answered is not valid."),
+        _("Try again, or sign in with your password."),
+    ),
+    "sign_on.issuer": Phrase(
+        _("This is not the address of an identity provider that we can ask."),
+        _("Give its issuer as it stands in the provider’s settings; it starts with https://."),
+    ),
+    "sign_on.secret": Phrase(_("Give the client’s secret.")),
+    "sign_on.domains": Phrase(_("Name at least one domain.")),
+    "sign_on.domain_unproven": Phrase(
+        _("Your organisation has not proven that it controls this domain."),
+        _("Prove the domain first, or ask the operator of this exchange."),
+    ),
+    "sign_on.domain_taken": Phrase(_("Another organisation’s sign-on covers this domain.")),
+    "sign_on.not_found": Phrase(_("There is no single sign-on.")),
+    "sign_on.nothing_to_agree": Phrase(_("There is nothing to agree to.")),
     "session.not_found": Phrase(_("There is no such session.")),
 }

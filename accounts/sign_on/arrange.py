@@ -1,0 +1,171 @@
+"""Setting an organisation's sign-on up: by one of its admins, for domains that it has proven.
+
+The provider then decides who is who among this organisation's people, and nowhere else. Whether its word
+replaces our second step takes two sides: the organisation says which `acr` means so, the exchange agrees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from accounts.audit.actions import Action
+from accounts.audit.facts import Fact
+from accounts.audit.record import record
+from accounts.domains.models import DomainProof, ProofState
+from accounts.domains.names import known_domain
+from accounts.errors import Conflict, Invalid, NotAllowed, NotFound
+from accounts.identity.acting import Actor
+from accounts.identity.models import Organisation
+from accounts.identity.roles import Permission
+from accounts.sealing.columns import context_of
+from accounts.sealing.keyring import current_keyring
+from accounts.sealing.sealing import seal, unseal
+from accounts.sign_on.models import SignOn, SignOnDomain
+from accounts.wording import one_line
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What an admin typed. An empty secret keeps the one that is stored."""
+
+    issuer: str
+    client_id: str
+    secret: str = field(repr=False)
+    domains: tuple[str, ...]
+    mfa_acr: str = ""
+
+
+def set_sign_on(organisation: Organisation, wish: Wish, *, actor: Actor, now: datetime) -> SignOn:
+    """Set or change the sign-on. The door has checked where the issuer's URL leads.
+
+    Errors: NotFound `organisation.not_found`; NotAllowed `permission.missing`, `actor.person_needed`,
+    `sign_on.domain_unproven`; Invalid `sign_on.secret`, `sign_on.domains`, `domain.name` or on a field;
+    Conflict `sign_on.domain_taken`.
+    """
+    actor.require_own(organisation.id)
+    actor.require(Permission.MEMBER_MANAGE)
+    person = actor.person()
+    words = {
+        "issuer": one_line(wish.issuer, field="issuer", limit=500),
+        "client_id": one_line(wish.client_id, field="client_id", limit=300),
+        "mfa_acr": one_line(wish.mfa_acr, field="mfa_acr", limit=300, required=False),
+    }
+    domains = _proven(organisation, wish.domains)
+    with transaction.atomic():
+        Organisation.objects.lock(organisation.id)
+        row = SignOn.objects.filter(organisation=organisation).first() or SignOn(organisation=organisation)
+        if not wish.secret and not row.sealed_secret:
+            raise Invalid("Give the client's secret.", code="sign_on.secret", field="secret")
+        changed = any(getattr(row, name) != value for name, value in words.items())
+        for name, value in words.items():
+            setattr(row, name, value)
+        if changed:
+            row.mfa_agreed_by = None
+        if wish.secret:
+            row.sealed_secret = seal(
+                wish.secret.encode(), keyring=current_keyring(), context=_context(row.id)
+            )
+        row.set_by_id, row.set_at = person, now
+        row.save()
+        _keep_domains(row, domains)
+        facts: dict[str, Fact] = {"issuer": row.issuer, "domains": sorted(domains)}
+        _record(Action.SIGN_ON_SET, row, actor=actor, now=now, facts=facts)
+    return row
+
+
+def remove_sign_on(organisation: Organisation, *, actor: Actor, now: datetime) -> None:
+    """People sign in by themselves again. Errors: as `set_sign_on`; NotFound `sign_on.not_found`."""
+    actor.require_own(organisation.id)
+    actor.require(Permission.MEMBER_MANAGE)
+    with transaction.atomic():
+        Organisation.objects.lock(organisation.id)
+        row = SignOn.objects.filter(organisation=organisation).first()
+        if row is None:
+            raise _none()
+        _record(Action.SIGN_ON_REMOVED, row, actor=actor, now=now, facts={"issuer": row.issuer})
+        row.delete()
+
+
+def agree_on_second_factor(sign_on_id: UUID, *, actor: Actor, now: datetime) -> SignOn:
+    """The exchange takes this provider's `acr` for a second step.
+
+    Errors: NotAllowed `permission.missing`, `actor.person_needed`; NotFound `sign_on.not_found`; Conflict
+    `sign_on.nothing_to_agree`.
+    """
+    actor.require_over_exchange()
+    person = actor.person()
+    with transaction.atomic():
+        row = SignOn.objects.filter(id=sign_on_id).first()
+        if row is None:
+            raise _none()
+        waiting = SignOn.objects.filter(id=sign_on_id, mfa_agreed_by=None, set_at=row.set_at)
+        if not waiting.exclude(mfa_acr="").update(mfa_agreed_by=person):
+            raise Conflict("There is nothing to agree to.", code="sign_on.nothing_to_agree")
+        facts: dict[str, Fact] = {"issuer": row.issuer, "acr": row.mfa_acr}
+        _record(Action.SIGN_ON_AGREED, row, actor=actor, now=now, facts=facts)
+    row.refresh_from_db()
+    return row
+
+
+def secret_of(row: SignOn) -> str:
+    """Errors: Corrupt when the sealed secret cannot be opened."""
+    return unseal(row.sealed_secret, keyring=current_keyring(), context=_context(row.id)).decode()
+
+
+def proven_domains(organisation_id: UUID) -> list[str]:
+    """The domains that the organisation has proven to control."""
+    proofs = DomainProof.objects.filter(organisation_id=organisation_id, state=ProofState.PROVEN)
+    return sorted(set(proofs.values_list("domain", flat=True)))
+
+
+def _proven(organisation: Organisation, domains: Iterable[str]) -> set[str]:
+    wanted = {known_domain(domain, field="domains") for domain in domains if domain.strip()}
+    if not wanted:
+        raise Invalid("Name at least one domain.", code="sign_on.domains", field="domains")
+    if not wanted <= set(proven_domains(organisation.id)):
+        raise NotAllowed(
+            "Your organisation has not proven that it controls this domain.",
+            code="sign_on.domain_unproven",
+            field="domains",
+            advice="Prove the domain first, or ask the operator of this exchange.",
+        )
+    return wanted
+
+
+def _keep_domains(row: SignOn, domains: set[str]) -> None:
+    SignOnDomain.objects.filter(sign_on=row).exclude(domain__in=domains).delete()
+    held = set(SignOnDomain.objects.filter(sign_on=row).values_list("domain", flat=True))
+    try:
+        with transaction.atomic():
+            SignOnDomain.objects.bulk_create(
+                SignOnDomain(sign_on=row, domain=domain) for domain in sorted(domains - held)
+            )
+    except IntegrityError:
+        raise Conflict(
+            "Another organisation's sign-on covers this domain.", code="sign_on.domain_taken", field="domains"
+        ) from None
+
+
+def _context(row_id: UUID) -> str:
+    return context_of(SignOn, "sealed_secret", row_id)
+
+
+def _none() -> NotFound:
+    return NotFound("There is no single sign-on.", code="sign_on.not_found")
+
+
+def _record(action: Action, row: SignOn, *, actor: Actor, now: datetime, facts: dict[str, Fact]) -> None:
+    record(
+        action,
+        actor=actor,
+        subject_type="sign_on",
+        subject_id=row.id,
+        organisation_id=row.organisation_id,
+        now=now,
+        facts=facts,
+    )

@@ -1,0 +1,134 @@
+"""Asks an organisation's identity provider: bounded in time and bytes, never inside our own walls.
+
+The URL was typed by a member, so this is guarded like a push: the address is checked at the moment it is
+dialled, the connection goes to that very address, nothing is redirected and no proxy is asked.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import socket
+import ssl
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import SplitResult, quote_plus, urlencode, urlsplit
+
+from django.conf import settings
+
+from accounts.errors import Invalid
+from exchange.sharing.addresses import AddressRules, checked_url, denied
+
+SECONDS: Final = 10.0
+MOST_BYTES: Final = 256 * 1024
+
+
+class Unanswered(Exception):
+    """The provider could not be asked, or did not answer in JSON; the message is for our log alone."""
+
+
+def issuer_rules() -> AddressRules:
+    return AddressRules(ports=frozenset(settings.HX_ENDPOINT_PORTS), loopback=settings.HX_LOOPBACK_ENDPOINTS)
+
+
+def checked_issuer(url: str) -> str:
+    """Return `url` when it may be an issuer. Errors: Invalid `sign_on.issuer`."""
+    try:
+        checked_url(url, rules=issuer_rules())
+    except Invalid:
+        raise _not_an_issuer() from None
+    if urlsplit(url).query:
+        raise _not_an_issuer()
+    return url
+
+
+def fetch_json(
+    url: str, *, form: Mapping[str, str] | None = None, basic: tuple[str, str] | None = None
+) -> dict[str, Any]:
+    """GET `url`, or POST `form` to it, and read one JSON object. Errors: Unanswered."""
+    try:
+        checked_url(url, rules=issuer_rules())
+    except Invalid as refusal:
+        raise Unanswered(f"a URL that is not asked: {refusal.code}") from None
+    parts = urlsplit(url)
+    headers = {"Accept": "application/json", "User-Agent": "Hash-Exchange/1"}
+    body = None
+    if form is not None:
+        body = urlencode(form)
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
+    if basic is not None:
+        headers["Authorization"] = _basic(*basic)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    deadline = time.monotonic() + SECONDS
+    line = _Pinned(parts)
+    try:
+        line.request("GET" if body is None else "POST", target, body=body, headers=headers)
+        answer = line.getresponse()
+        content = _read(answer, deadline)
+    except (OSError, http.client.HTTPException, ValueError) as failure:
+        raise Unanswered(type(failure).__name__) from failure
+    finally:
+        line.close()
+    if answer.status != http.client.OK:
+        raise Unanswered(f"status {answer.status}")
+    try:
+        told = json.loads(content)
+    except (ValueError, RecursionError):
+        raise Unanswered("no JSON") from None
+    if not isinstance(told, dict):
+        raise Unanswered("no JSON object")
+    return told
+
+
+class _Pinned(http.client.HTTPConnection):
+    """A connection to an address that was looked up once and found fit to be dialled."""
+
+    def __init__(self, parts: SplitResult) -> None:
+        secure = parts.scheme == "https"
+        super().__init__(str(parts.hostname), parts.port or (443 if secure else 80), timeout=SECONDS / 2)
+        self._secure = secure
+
+    def connect(self) -> None:
+        failure: OSError = OSError("no address")
+        for *_, address in socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM):
+            if denied(str(address[0]), int(address[1]), rules=issuer_rules()) is not None:
+                failure = OSError("an address that is not dialled")
+                continue
+            try:
+                # The numeric address, so that no second look-up can give another one.
+                self.sock = socket.create_connection((str(address[0]), int(address[1])), timeout=self.timeout)
+            except OSError as refused:
+                failure = refused
+                continue
+            if self._secure:
+                context = ssl.create_default_context()
+                context.minimum_version = ssl.TLSVersion.TLSv1_2
+                self.sock = context.wrap_socket(self.sock, server_hostname=self.host)
+            return
+        raise failure
+
+
+def _read(answer: http.client.HTTPResponse, deadline: float) -> bytes:
+    content = b""
+    while chunk := answer.read1(16 * 1024):
+        content += chunk
+        if len(content) > MOST_BYTES or time.monotonic() > deadline:
+            raise ValueError("too much, or too slow")
+    return content
+
+
+def _basic(user: str, password: str) -> str:
+    """RFC 6749, section 2.3.1: both parts are form-encoded before they are joined."""
+    joined = f"{quote_plus(user)}:{quote_plus(password)}"
+    return "Basic " + base64.b64encode(joined.encode()).decode()
+
+
+def _not_an_issuer() -> Invalid:
+    return Invalid(
+        "This is not the address of an identity provider that we can ask.",
+        code="sign_on.issuer",
+        field="issuer",
+        advice="Give its issuer as it stands in the provider's settings; it starts with https://.",
+    )

@@ -1,0 +1,283 @@
+"""Single sign-on against a real provider process: it speaks for its own people, and for nobody else's."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from django.test import Client
+
+from accounts.domains.models import DomainProof, ProofState
+from accounts.errors import Refusal
+from accounts.identity.models import Organisation
+from accounts.membership.members import add_member, end_membership
+from accounts.sign_on.arrange import Wish, agree_on_second_factor, secret_of, set_sign_on
+from accounts.sign_on.models import SignOn, SignOnBinding
+from accounts.vetting.models import Case
+from exchange.sign_on.fetch import Unanswered, checked_issuer, fetch_json
+from tests import cast
+from tests.exchange.web.account.provider import CLIENT, SECRET
+from tests.exchange.web.account.test_account import text_of
+from tests.exchange.web.stage import signed_in
+from tests.services import ROOT, free_port
+
+pytestmark = pytest.mark.django_db
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    issuer: str
+
+    def be(self, *, lie: str = "", **claims: Any) -> None:
+        httpx.post(f"{self.issuer}/be", json={"lie": lie, "claims": claims}).raise_for_status()
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[Provider]:
+    port = free_port()
+    running = subprocess.Popen(
+        [sys.executable, "-m", "tests.exchange.web.account.provider", str(port)], cwd=ROOT
+    )
+    provider = Provider(f"http://127.0.0.1:{port}")
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            httpx.get(f"{provider.issuer}/keys")
+            break
+        except httpx.TransportError:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    yield provider
+    running.terminate()
+    running.wait()
+
+
+@pytest.fixture
+def provider(process: Provider) -> Provider:
+    process.be(email="vera.of.harbor@example.org")
+    return process
+
+
+def prove(organisation: Organisation, domain: str = "example.org") -> None:
+    """As an application with a look at the domain would have left it."""
+    case = Case.objects.create(
+        id=f"T-{organisation.id.hex[:8]}",
+        purpose="application",
+        organisation=organisation,
+        email="x@example.org",
+        code_digest=organisation.id.hex,
+        code_sent_at=cast.NOW,
+        created_at=cast.NOW,
+        changed_at=cast.NOW,
+    )
+    DomainProof.objects.create(
+        case=case, organisation=organisation, domain=domain, state=ProofState.PROVEN, created_at=cast.NOW
+    )
+
+
+def arranged(crew: cast.Crew, provider: Provider, *, mfa_acr: str = "") -> SignOn:
+    prove(crew.organisation)
+    wish = Wish(provider.issuer, CLIENT, SECRET, ("example.org",), mfa_acr)
+    return set_sign_on(crew.organisation, wish, actor=crew.admin.actor, now=cast.NOW)
+
+
+def leave(client: Client, email: str = "vera.of.harbor@example.org", *, then: str = "/lists") -> str:
+    """The address at the provider that the page leads to."""
+    page = client.post("/sign-in/organisation", {"email": email, "next": then})
+    assert page.status_code == HTTPStatus.OK, text_of(page)
+    address: str = page.context["address"]
+    return address
+
+
+def go(client: Client, address: str) -> Any:
+    """Through the provider and back, as a browser goes."""
+    sent_back = httpx.get(address).headers["Location"]
+    parts = urlsplit(sent_back)
+    return client.get(f"{parts.path}?{parts.query}")
+
+
+def test_a_person_signs_in_through_their_organisation_and_still_gives_the_second_step(
+    provider: Provider,
+) -> None:
+    harbor = cast.harbor()
+    arranged(harbor, provider)
+    code = cast.fresh_code(harbor.viewer.user)
+    client = Client()
+    back = go(client, leave(client))
+    assert back.headers["Location"] == "/sign-in/code?next=%2Flists"
+    assert "_auth_user_id" not in client.session
+    assert client.post("/sign-in/code", {"code": code, "next": "/lists"}).headers["Location"] == "/lists"
+    assert "Vera of Harbor" in text_of(client.get("/account"))
+    binding = SignOnBinding.objects.get()
+    assert (binding.user, binding.subject) == (harbor.viewer.user, "subject-1")
+
+
+def test_the_person_is_the_subject_and_not_the_address(provider: Provider) -> None:
+    harbor = cast.harbor()
+    arranged(harbor, provider)
+    first = Client()
+    go(first, leave(first))
+    provider.be(email="sofia.of.harbor@example.org")  # the same subject, with a colleague's address
+    second = Client()
+    go(second, leave(second))
+    assert second.session["hx_halfway"]["user"] == str(harbor.viewer.user.id)
+    provider.be(email="vera.of.harbor@example.org", sub="subject-2")  # the address, given to somebody new
+    third = Client()
+    assert "did not say who you are" in text_of(go(third, leave(third)))
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"email": "vera.of.harbor@example.org", "email_verified": False},
+        {"email": "vera.of.harbor@example.org", "email_verified": "true"},
+        {"email": "nobody@example.org"},
+        {"email": "lea@lumen.example"},
+        {"email": ""},
+        {"email": "vera.of.lumen@example.org"},
+        {"email": "olive.admin@example.org"},
+    ],
+)
+def test_a_provider_signs_in_people_of_its_organisation_only(
+    provider: Provider, claims: dict[str, Any]
+) -> None:
+    cast.lumen()
+    cast.operator()
+    arranged(cast.harbor(), provider)
+    provider.be(**claims)
+    client = Client()
+    answer = go(client, leave(client))
+    assert "did not say who you are" in text_of(answer)
+    assert "hx_halfway" not in client.session
+    assert SignOnBinding.objects.count() == 0
+
+
+def test_it_signs_in_nobody_who_left_or_also_acts_elsewhere(provider: Provider) -> None:
+    harbor, lumen = cast.harbor(), cast.lumen()
+    arranged(harbor, provider)
+    someone = harbor.viewer.user
+    first = Client()
+    assert go(first, leave(first)).status_code == HTTPStatus.FOUND
+    place = add_member(someone, lumen.organisation, roles=["viewer"], actor=cast.HOST, now=cast.NOW)
+    second = Client()
+    assert "did not say who you are" in text_of(go(second, leave(second)))
+    end_membership(place.id, actor=cast.HOST, now=cast.NOW)
+    own = someone.memberships.get(organisation=harbor.organisation)
+    end_membership(own.id, actor=harbor.admin.actor, now=cast.NOW)
+    third = Client()
+    assert "did not say who you are" in text_of(go(third, leave(third)))
+
+
+@pytest.mark.parametrize(
+    "lie",
+    ["issuer", "audience", "several", "nonce", "old", "none", "hmac", "key", "own key", "configuration"],
+)
+def test_a_token_that_breaks_a_rule_is_refused(provider: Provider, lie: str) -> None:
+    arranged(cast.harbor(), provider)
+    client = Client()
+    address = leave(client)
+    provider.be(lie=lie, email="vera.of.harbor@example.org")
+    answer = go(client, address)
+    assert answer.status_code == HTTPStatus.UNAUTHORIZED
+    assert "hx_halfway" not in client.session
+
+
+def test_an_answer_is_for_the_browser_that_left_and_for_once(provider: Provider) -> None:
+    arranged(cast.harbor(), provider)
+    client, other = Client(), Client()
+    address = leave(client)
+    leave(other)
+    assert go(other, address).status_code == HTTPStatus.UNAUTHORIZED, "another browser's state"
+    sent_back = urlsplit(httpx.get(address).headers["Location"])
+    once = f"{sent_back.path}?{sent_back.query}"
+    assert client.get(once).status_code == HTTPStatus.FOUND
+    assert client.get(once).status_code == HTTPStatus.UNAUTHORIZED
+    assert Client().get("/sign-in/organisation/back?code=x&state=").status_code == HTTPStatus.UNAUTHORIZED
+
+
+def test_the_provider_replaces_our_second_step_only_when_both_sides_agreed(provider: Provider) -> None:
+    harbor, operator = cast.harbor(), cast.operator()
+    row = arranged(harbor, provider, mfa_acr="urn:two")
+    provider.be(email="vera.of.harbor@example.org", acr="urn:two")
+    asked = Client()
+    assert go(asked, leave(asked)).headers["Location"].startswith("/sign-in/set-up")
+    admin = signed_in(operator.admin.user)
+    assert "urn:two" in text_of(admin.get("/organisation/sign-on"))
+    assert signed_in(harbor.admin.user).post(f"/organisation/sign-on/{row.id}/agree").status_code == 403
+    assert admin.post(f"/organisation/sign-on/{row.id}/agree").status_code == HTTPStatus.FOUND
+    client = Client()
+    address = leave(client)
+    assert "acr_values=urn%3Atwo" in address
+    assert go(client, address).headers["Location"] == "/lists"
+    assert "Vera of Harbor" in text_of(client.get("/account"))
+    provider.be(email="vera.of.harbor@example.org", acr="urn:one")
+    weaker = Client()
+    assert go(weaker, leave(weaker)).headers["Location"].startswith("/sign-in/set-up")
+    wish = Wish(provider.issuer, CLIENT, "", ("example.org",), "urn:other")
+    set_sign_on(harbor.organisation, wish, actor=harbor.admin.actor, now=cast.NOW)
+    row.refresh_from_db()
+    assert row.mfa_agreed_by is None, "agreed was to something else"
+    assert secret_of(row) == SECRET, "an empty field keeps the secret"
+    assert SECRET not in str(SignOn.objects.values())
+    with pytest.raises(Refusal):
+        agree_on_second_factor(row.id, actor=cast.stranger().actor, now=cast.NOW)
+
+
+def test_an_admin_sets_it_for_proven_domains_alone(provider: Provider) -> None:
+    harbor, lumen = cast.harbor(), cast.lumen()
+    admin = signed_in(harbor.admin.user)
+    wish = {"issuer": provider.issuer, "client_id": CLIENT, "secret": SECRET, "domains": ["example.org"]}
+    refused = admin.post("/organisation/sign-on", wish)
+    assert "has not proven" in text_of(refused)
+    prove(harbor.organisation)
+    assert admin.post("/organisation/sign-on", wish).headers["Location"] == "/organisation/sign-on"
+    page = text_of(admin.get("/organisation/sign-on"))
+    assert SECRET not in page
+    assert provider.issuer in page
+    prove(lumen.organisation)
+    taken = signed_in(lumen.admin.user).post("/organisation/sign-on", wish)
+    assert taken.status_code == HTTPStatus.CONFLICT
+    assert signed_in(harbor.viewer.user).get("/organisation/sign-on").status_code == HTTPStatus.FORBIDDEN
+    DomainProof.objects.update(state=ProofState.LAPSED)
+    gone = Client().post("/sign-in/organisation", {"email": "vera.of.harbor@example.org"})
+    assert "No single sign-on covers" in text_of(gone), "a proof that lapsed covers nothing"
+    assert admin.post("/organisation/sign-on/remove").status_code == HTTPStatus.FOUND
+    assert SignOn.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "http://192.0.2.1/", "https://10.0.0.1/", "https://169.254.169.254/latest", "https://[::ffff:10.0.0.1]/",
+        "https://2130706433/", "https://0x7f.1/", "ftp://example.org", "https://user:pw@example.org/",
+        "https://example.org/?a=b", "https://example.org:22/", "javascript:alert(1)", "", "https://a b.org/",
+        "https://①②⑦.0.0.1/",
+    ],
+)  # fmt: skip
+def test_an_issuer_inside_our_walls_is_refused_and_never_asked(issuer: str) -> None:
+    with pytest.raises(Refusal) as refusal:
+        checked_issuer(issuer)
+    assert refusal.value.code == "sign_on.issuer"
+    if "?" not in issuer:
+        with pytest.raises(Unanswered):
+            fetch_json(issuer)
+
+
+def test_outside_the_demo_not_even_loopback_is_asked(provider: Provider, settings: Any) -> None:
+    settings.HX_LOOPBACK_ENDPOINTS = False
+    with pytest.raises(Unanswered):
+        fetch_json(f"{provider.issuer}/keys")
+
+
+@pytest.mark.parametrize("email", ["", "x", "a@b\x00.org", "@", "x@" + "a" * 300, "vera@example.com"])
+def test_strange_addresses_have_no_sign_on(email: str) -> None:
+    answer = Client().post("/sign-in/organisation", {"email": email})
+    assert answer.status_code == HTTPStatus.BAD_REQUEST
