@@ -81,6 +81,7 @@ def test_a_key_in_the_browser_is_registered_confirmed_and_signs_a_release(
     page.context.close()
 
 
+@pytest.mark.slow
 def test_the_browser_signs_nothing_but_what_the_page_shows(live_server: Any, browser: Browser) -> None:
     world, url = harbor_world(now=NOW), live_server.url
     page = browsing(browser, url, world.crew.signer.user)
@@ -101,6 +102,7 @@ def test_the_browser_signs_nothing_but_what_the_page_shows(live_server: Any, bro
     page.context.close()
 
 
+@pytest.mark.slow
 def test_another_browser_says_that_the_key_is_not_there(live_server: Any, browser: Browser) -> None:
     world, url = harbor_world(now=NOW), live_server.url
     signed_with_own(world.crew, world.hash_list, own_key(world.crew, p256()))
@@ -112,6 +114,7 @@ def test_another_browser_says_that_the_key_is_not_there(live_server: Any, browse
     page.context.close()
 
 
+@pytest.mark.slow
 def test_a_large_file_goes_on_where_the_line_was_cut(
     live_server: Any, browser: Browser, tmp_path: Path
 ) -> None:
@@ -146,6 +149,7 @@ def test_a_large_file_goes_on_where_the_line_was_cut(
     page.context.close()
 
 
+@pytest.mark.slow
 def test_a_file_that_is_dropped_is_taken(live_server: Any, browser: Browser) -> None:
     world, url = harbor_world(now=NOW), live_server.url
     page = browsing(browser, url, world.crew.contributor.user)
@@ -162,6 +166,7 @@ def test_a_file_that_is_dropped_is_taken(live_server: Any, browser: Browser) -> 
     page.context.close()
 
 
+@pytest.mark.slow
 def test_two_officials_bring_a_file_to_a_signed_release(
     live_server: Any, browser: Browser, tmp_path: Path
 ) -> None:
@@ -280,13 +285,12 @@ def wider(statement: Statement) -> Statement:
     return replace(statement, audience="public", tlp="clear", description="More words")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("language", "width", "scheme"),
     [
         ("en-GB", 1280, "light"),
-        pytest.param("fr-FR", 320, "dark", marks=pytest.mark.slow),
-        pytest.param("fr-FR", 1280, "light", marks=pytest.mark.slow),
-        pytest.param("en-GB", 320, "light", marks=pytest.mark.slow),
+        ("fr-FR", 320, "dark"),
     ],
 )
 def test_every_page_of_publishers_is_accessible_in_every_state(

@@ -93,6 +93,7 @@ def test_several_lists_are_opened_with_files_carried_to_and_fro(
     assert Repository.objects.filter(timestamp_version__gte=1).count() == 3
 
 
+@pytest.mark.slow
 def test_what_is_no_signature_is_refused_by_itself(client: Client, officers: list[Officer]) -> None:
     two_lists(officers)
     wrong = [
@@ -107,6 +108,7 @@ def test_what_is_no_signature_is_refused_by_itself(client: Client, officers: lis
     assert AwaitedFile.objects.filter(signatures={}).count() == AwaitedFile.objects.count()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("files", "says", "status"),
     [
@@ -126,10 +128,12 @@ def test_what_cannot_be_read_is_said(
     assert says in text_of(sent(client, "/ceremonies/import", {"signatures": files}, status=status))
 
 
+@pytest.mark.slow
 def test_before_there_are_officers_the_page_says_who_names_them(client: Client) -> None:
     assert "None are named yet" in page(client, "/ceremonies")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("who", ["admin", "stranger", "exchange-admin"])
 def test_ceremonies_are_the_officers_alone(officers: list[Officer], who: str) -> None:
     lists = two_lists(officers)

@@ -48,6 +48,7 @@ def test_nothing_is_a_submission_before_its_answers_were_checked(world: World) -
     assert client.get(check).headers["Location"] == address
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fields", "says", "anchor", "status"),
     [
@@ -66,6 +67,7 @@ def test_a_wrong_first_answer_is_shown_at_its_field(
     assert f'id="{anchor}"' in shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fields", "says", "status"),
     [
@@ -102,6 +104,7 @@ def test_one_hash_is_typed_in_and_is_shown_on_no_page(world: World) -> None:
         assert sha256(1) not in page(client, looked_at)
 
 
+@pytest.mark.slow
 def test_the_pages_of_a_change_begin_at_the_beginning(world: World) -> None:
     client, base = signed_in(world.crew.contributor.user), f"/lists/{world.hash_list.id}/submissions/new"
     assert client.get(f"{base}/file").headers["Location"] == base
@@ -115,6 +118,7 @@ def test_the_pages_of_a_change_begin_at_the_beginning(world: World) -> None:
     page(signed_in(world.crew.viewer.user), base, 403)
 
 
+@pytest.mark.slow
 def test_a_part_of_a_file_is_not_submitted(world: World) -> None:
     client, base = signed_in(world.crew.contributor.user), f"/lists/{world.hash_list.id}/submissions/new"
     sent(client, base, {"mode": "add"})
@@ -157,6 +161,7 @@ def test_rows_that_were_set_aside_are_let_in_by_somebody_else_and_checked_again(
     assert "Rows that the gate had set aside were let in by a person." in page(approver, base)
 
 
+@pytest.mark.slow
 def test_rows_are_left_out_and_the_rest_goes_on(world: World) -> None:
     submission = set_aside(world)
     approver = signed_in(world.crew.approver.user)
@@ -192,6 +197,7 @@ def test_the_exchange_agrees_to_what_is_held_and_sees_no_entries(world: World) -
     sent(approver, f"/submissions/{submission.id}/agree", status=403)
 
 
+@pytest.mark.slow
 def test_the_queue_shows_what_waits_for_whom(world: World) -> None:
     first = world.stage(csv_of(range(3)))
     draft = world.draft(csv_of(range(10, 13)))
@@ -233,6 +239,7 @@ def test_entries_are_withdrawn_at_once_by_typing_them(world: World) -> None:
     assert "unusual for the list" not in shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fields", "says", "status"),
     [
@@ -277,6 +284,7 @@ def test_two_releases_are_compared_by_what_is_different_in_the_end(world: World)
         assert says in page(viewer, f"{base}?{wrong}", 400)
 
 
+@pytest.mark.slow
 def test_entries_are_compared_for_those_who_may_fetch_them(world: World) -> None:
     release = release_one(world)
     world.release(csv_of([50]))
@@ -294,6 +302,7 @@ def test_entries_are_compared_for_those_who_may_fetch_them(world: World) -> None
 # Innocent content
 
 
+@pytest.mark.slow
 def test_innocent_hashes_are_counted_and_never_shown() -> None:
     lumen = cast.lumen(now=NOW)
     client = signed_in(lumen.contributor.user)
@@ -309,6 +318,7 @@ def test_innocent_hashes_are_counted_and_never_shown() -> None:
     assert "You have added none yet." in page(signed_in(cast.stranger().user), "/organisation/benign")
 
 
+@pytest.mark.slow
 def test_an_urgent_change_says_so_all_the_way(world: World) -> None:
     client = signed_in(world.crew.contributor.user)
     address = submit_file(client, f"/lists/{world.hash_list.id}", csv_of(range(2)), urgent=True)

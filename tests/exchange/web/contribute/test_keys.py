@@ -60,6 +60,7 @@ def test_a_key_of_ones_own_is_proven_and_confirmed_by_somebody_else() -> None:
     assert "Duty desk" in page(signer, "/organisation/keys")
 
 
+@pytest.mark.slow
 def test_whoever_has_a_key_made_at_the_exchange_does_not_confirm_it() -> None:
     crew = cast.harbor(now=NOW)
     admin = signed_in(crew.admin.user)
@@ -72,6 +73,7 @@ def test_whoever_has_a_key_made_at_the_exchange_does_not_confirm_it() -> None:
     assert SigningKey.objects.get().status == "active"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "public", ["", "no key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"]
 )
@@ -98,6 +100,7 @@ def test_a_revoked_key_leaves_its_lists_and_says_which_must_be_signed_again(worl
     assert "Too few keys are left to sign." in page(admin, f"/lists/{world.hash_list.id}/settings")
 
 
+@pytest.mark.slow
 def test_keys_are_their_organisations_alone(world: World) -> None:
     key = own_key(world.crew, p256(), name="Marker of a key")
     stranger = signed_in(cast.stranger().user)
@@ -114,6 +117,7 @@ def test_keys_are_their_organisations_alone(world: World) -> None:
 # Signing elsewhere
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["der", "hex", "base64"])
 def test_a_detached_signature_is_taken_in_every_form_that_tools_write(world: World, form: str) -> None:
     private = p256()
@@ -139,6 +143,7 @@ def test_a_detached_signature_is_taken_in_every_form_that_tools_write(world: Wor
     assert "Published as release 1." in page(signer, base)
 
 
+@pytest.mark.slow
 def test_a_signature_that_is_none_is_refused_and_the_draft_stays_open(world: World) -> None:
     private = p256()
     signed_with_own(world.crew, world.hash_list, own_key(world.crew, private))
@@ -169,6 +174,7 @@ def test_two_keys_that_must_sign_are_told_apart(world: World) -> None:
     assert "Every signature is there." in page(signer, address)
 
 
+@pytest.mark.slow
 def test_content_is_signed_again_by_new_keys(world: World) -> None:
     release_one(world)
     private = p256()
@@ -192,6 +198,7 @@ def test_what_is_signed_is_the_publishers_alone(world: World) -> None:
     page(viewer, base, 403)
 
 
+@pytest.mark.slow
 def test_a_page_of_keys_asks_the_database_no_more_when_there_are_more(world: World) -> None:
     client = signed_in(world.crew.admin.user)
 

@@ -38,6 +38,7 @@ def test_a_list_is_made_after_its_answers_were_checked_and_then_asks_for_signers
     assert "No key signs this list yet" in page(admin, answer.headers["Location"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("wrong", "says", "anchor"),
     [
@@ -74,6 +75,7 @@ def settings_of(hash_list: HashList, **other: object) -> dict[str, object]:
     } | other  # fmt: skip
 
 
+@pytest.mark.slow
 def test_one_admin_changes_words_and_raises_a_guard_at_once(world: World) -> None:
     admin, base = signed_in(world.crew.admin.user), f"/lists/{world.hash_list.id}"
     assert "Two admins widen the audience" in page(admin, f"{base}/settings")
@@ -104,6 +106,7 @@ def test_lowering_a_guard_takes_a_second_admin(world: World) -> None:
     sent(second, decide, {"decision": "make"}, status=404)
 
 
+@pytest.mark.slow
 def test_a_proposal_is_declined_and_another_can_follow(world: World) -> None:
     admin, second = signed_in(world.crew.admin.user), signed_in(world.crew.second_admin.user)
     base = f"/lists/{world.hash_list.id}"
@@ -117,6 +120,7 @@ def test_a_proposal_is_declined_and_another_can_follow(world: World) -> None:
     sent(admin, f"{base}/settings/change", settings_of(world.hash_list, tlp="clear"))
 
 
+@pytest.mark.slow
 def test_what_entries_mean_never_changes(world: World) -> None:
     admin, base = signed_in(world.crew.admin.user), f"/lists/{world.hash_list.id}"
     fewer = settings_of(world.hash_list, hash_types=["md5"])
@@ -127,6 +131,7 @@ def test_what_entries_mean_never_changes(world: World) -> None:
     assert "The list has this label already." in taken
 
 
+@pytest.mark.slow
 def test_a_list_is_closed_by_somebody_who_says_that_they_are_sure(world: World) -> None:
     admin, base = signed_in(world.crew.admin.user), f"/lists/{world.hash_list.id}"
     assert "Say that you are sure." in text_of(sent(admin, f"{base}/close", status=400))
@@ -136,6 +141,7 @@ def test_a_list_is_closed_by_somebody_who_says_that_they_are_sure(world: World) 
     page(admin, f"{base}/close", 409)
 
 
+@pytest.mark.slow
 def test_signers_are_named_and_others_take_their_place(world: World) -> None:
     release_one(world)
     crew = world.crew
@@ -197,6 +203,7 @@ def test_what_waits_for_somebody_is_on_their_first_page(world: World) -> None:
     assert "Take over" not in page(signed_in(other.viewer.user), "/")
 
 
+@pytest.mark.slow
 def test_an_offer_is_declined(world: World) -> None:
     other = cast.northland(now=NOW)
     giver, taker = signed_in(world.crew.admin.user), signed_in(other.admin.user)
@@ -206,6 +213,7 @@ def test_an_offer_is_declined(world: World) -> None:
     assert world.fresh().organisation_id == world.crew.organisation.id
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ["contributor", "approver", "signer", "viewer", "integrator"])
 def test_only_admins_arrange_lists(world: World, role: str) -> None:
     client, base = signed_in(getattr(world.crew, role).user), f"/lists/{world.hash_list.id}"
@@ -226,6 +234,7 @@ def test_strangers_find_nothing_of_a_private_list(world: World) -> None:
     assert world.fresh().title == "Marker of a secret list"
 
 
+@pytest.mark.slow
 def test_a_change_proposed_before_a_transfer_does_not_come_with_the_list(world: World) -> None:
     admin, other = signed_in(world.crew.admin.user), cast.northland(now=NOW)
     base = f"/lists/{world.hash_list.id}"
