@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from typing import Any, Final
+from uuid import UUID
 
 from django.http import HttpRequest
 
@@ -17,6 +18,7 @@ from hashsets.intake.uploads import Intent
 from hashsets.lists.models import HashList
 
 _KEY: Final = "hx_changes"
+_FILES: Final = "hx_files"
 _MOST: Final = 10  # lists that one person has begun to change and not finished
 
 
@@ -48,8 +50,19 @@ def name_type(request: HttpRequest, hash_list: HashList, hash_type: str) -> None
         _keep(request, hash_list, asdict(replace(intent, hash_type=hash_type)))
 
 
+def name_file(request: HttpRequest, hash_list: HashList, upload_id: UUID | None) -> UUID | None:
+    """Keep which upload is meant now, and give back the one that it takes the place of."""
+    files = dict(request.session.get(_FILES, {}))
+    before = files.pop(hash_list.id, None)
+    if upload_id is not None:
+        files[hash_list.id] = str(upload_id)
+    request.session[_FILES] = dict(list(files.items())[-_MOST:])
+    return UUID(before) if before is not None and before != str(upload_id) else None
+
+
 def forget(request: HttpRequest, hash_list: HashList) -> None:
     _keep(request, hash_list, None)
+    name_file(request, hash_list, None)
 
 
 def _keep(request: HttpRequest, hash_list: HashList, said: dict[str, Any] | None) -> None:

@@ -45,7 +45,7 @@ from exchange.web.parts import Row
 from exchange.web.shown import digest, percent, size
 from exchange.web.words import MODE, MODE_MEANS, word
 from hashsets.intake.models import Upload
-from hashsets.intake.uploads import PART_LIMIT, Intent, seen_upload, submit_upload
+from hashsets.intake.uploads import PART_LIMIT, Intent, forget_upload_in_parts, seen_upload, submit_upload
 from hashsets.intake.whole import keep_whole
 from hashsets.lists.models import HashList
 
@@ -139,6 +139,9 @@ class SubmissionFile(ChangePage):
         except (Invalid, Conflict, Throttled) as refusal:
             refusal.field = refusal.field if refusal.field == "type" else "file"
             return self._form(hash_list, form.refused(refusal), status=status_of(refusal).value)
+        replaced = intents.name_file(request, hash_list, upload.id)
+        if replaced is not None:  # unfinished uploads take room, and an organisation has few of them
+            forget_upload_in_parts(replaced)
         return HttpResponseRedirect(reverse("web:check-submission", args=[hash_list.id, upload.id]))
 
     def _stored(self, request: HttpRequest, hash_list: HashList) -> Upload:
@@ -203,6 +206,11 @@ class CheckSubmission(ChangePage):
             if upload.submitted_at is not None:  # pressed twice: it is done
                 return HttpResponseRedirect(reverse("web:submission", args=[upload.id]))
             return self.begin_anew(hash_list)
+        if text(request, "step") == "discard":
+            forget_upload_in_parts(upload.id)
+            intents.forget(request, hash_list)
+            messages.success(request, _("The file is deleted. Nothing was submitted."))
+            return HttpResponseRedirect(reverse("web:list", args=[hash_list.id]))
         try:
             submission = submit_upload(upload.id, said, actor=self.actor, now=self.now)
         except (Invalid, Conflict, Throttled) as refusal:

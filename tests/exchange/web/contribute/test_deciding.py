@@ -129,6 +129,19 @@ def test_a_part_of_a_file_is_not_submitted(world: World) -> None:
     assert not Submission.objects.exists()
 
 
+def test_a_file_that_is_not_submitted_after_all_leaves_no_room_taken(world: World) -> None:
+    client, base = signed_in(world.crew.contributor.user), f"/lists/{world.hash_list.id}/submissions/new"
+    sent(client, base, {"mode": "add"})
+    first = sent(client, f"{base}/file", {"file": a_file(csv_of(range(3)))}).headers["Location"]
+    check = sent(client, f"{base}/file", {"file": a_file(csv_of(range(4)))}).headers["Location"]
+    assert Upload.objects.count() == 1, "another file takes the place of the first"
+    page(client, first, 404)
+    sent(client, check, {"step": "discard"})
+    assert not Upload.objects.exists()
+    assert not Submission.objects.exists()
+    assert client.get(f"{base}/file").headers["Location"] == base
+
+
 # Deciding
 
 
