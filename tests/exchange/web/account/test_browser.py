@@ -76,7 +76,6 @@ def test_a_passkey_is_set_up_and_then_signs_in_and_confirms_alone(live_server: A
     expect(page.locator("main")).to_contain_text("Work laptop")
     assert OpenSession.objects.get(user=someone).how == "passkey"
 
-    page.context.clear_cookies(name="nothing")
     session = OpenSession.objects.get(user=someone)
     forget_presence(session)
     page.goto(f"{url}/account/password")
@@ -213,6 +212,9 @@ def test_every_page_is_accessible_in_every_state(
     # Before anybody is known
     look("forgotten", "/sign-in/forgotten")
     look("passkey sign-in", "/sign-in/passkey")
+    look("sign-on", "/sign-in/organisation")
+    look("sign-on, none", press="main .button")
+    look("sign-on, back without leaving", "/sign-in/organisation/back?state=x&code=y")
     look("link gone", "/sign-in/new-password/" + "0" * 48)
     ask_reset(harbor.signer.user.email, now=timezone.now())
     look("new password", link_in(letters()[-1]))
@@ -252,7 +254,9 @@ def test_every_page_is_accessible_in_every_state(
     look("sessions", "/account/sessions")
     look("presence with a passkey", "/confirm-presence")
     look("presence by passkey", "/confirm-presence/passkey")
-    # The people
+    # The organisation
+    look("sign-on settings", "/organisation/sign-on")
+    look("sign-on settings, wrong", press="main form .button")
     look("invite", "/organisation/people/invite")
     look("invite, wrong", press="main .button")
     page.fill("#email", "n" * 60 + ".new@example.org")
