@@ -115,13 +115,8 @@ class SetFindable(Act):
         return reverse("web:list-access", args=[self.kwargs["list_id"]])
 
 
-class OneRequest(OfPublisher):
-    """What a member asks for, and the two ways to answer."""
-
-    needs: ClassVar = {"GET": need(Permission.LIST_MANAGE)}
-
-    def get(self, request: HttpRequest, list_id: str, request_id: uuid.UUID) -> HttpResponseBase:
-        return self.asking(blank(ANSWER, values=self.unsent()))
+class RequestPage(OfPublisher):
+    """What a request's page and the answers to it have in common."""
 
     def asking(self, form: Form, refusal: Refusal | None = None) -> HttpResponse:
         hash_list = self.mine(self.kwargs["list_id"])
@@ -139,7 +134,16 @@ class OneRequest(OfPublisher):
         return reverse("web:access-request", args=[self.kwargs["list_id"], self.kwargs["request_id"]])
 
 
-class Decide(OneRequest):
+class OneRequest(RequestPage):
+    """What a member asks for, and the two ways to answer."""
+
+    needs: ClassVar = {"GET": need(Permission.LIST_MANAGE)}
+
+    def get(self, request: HttpRequest, list_id: str, request_id: uuid.UUID) -> HttpResponseBase:
+        return self.asking(blank(ANSWER, values=self.unsent()))
+
+
+class Decide(RequestPage):
     """Base of the answers: done and back to the queue, or the request again with the reason why not."""
 
     needs: ClassVar = {"POST": person(Permission.LIST_MANAGE)}

@@ -92,13 +92,8 @@ class Catalogue(Page):
         )
 
 
-class Entry(Page):
-    """One list of the catalogue. For an anonymous reader too, when the list is public."""
-
-    needs: ClassVar = {"GET": PUBLIC}
-
-    def get(self, request: HttpRequest, list_id: str) -> HttpResponseBase:
-        return self.entry(list_id, blank(REASON, values=self.unsent()))
+class EntryPage(Page):
+    """What the page of one list in the catalogue and the acts on it have in common."""
 
     def entry(self, list_id: str, form: Form, *, status: int = 200) -> HttpResponse:
         one = self.one(list_id)
@@ -151,6 +146,15 @@ class Entry(Page):
         return Endpoint.objects.of(reader).filter(state=EndpointState.ACTIVE).count()
 
 
+class Entry(EntryPage):
+    """One list of the catalogue. For an anonymous reader too, when the list is public."""
+
+    needs: ClassVar = {"GET": PUBLIC}
+
+    def get(self, request: HttpRequest, list_id: str) -> HttpResponseBase:
+        return self.entry(list_id, blank(REASON, values=self.unsent()))
+
+
 class Follow(Act):
     needs: ClassVar = {"POST": need(Permission.SUBSCRIPTION_MANAGE)}
 
@@ -164,7 +168,7 @@ class Follow(Act):
         return getattr(self, "_to", None) or reverse("web:catalogue-entry", args=[self.kwargs["list_id"]])
 
 
-class Ask(Entry):
+class Ask(EntryPage):
     """Ask the publisher for a list that is given out on request."""
 
     needs: ClassVar = {"POST": need(Permission.SUBSCRIPTION_MANAGE)}
