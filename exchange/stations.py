@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -47,6 +47,21 @@ class Station:
     due: Callable[[datetime, int], Sequence[Any]]
     work: Callable[[Any, datetime], object]
     then: tuple[str, ...] = ()
+
+
+class Seldom:
+    """Days are counted, not seconds: once nothing was due, this process does not ask again for a while."""
+
+    def __init__(self, due: Callable[[datetime, int], Sequence[Any]], *, every: timedelta) -> None:
+        self._due, self._every = due, every
+        self._quiet_since: datetime | None = None
+
+    def __call__(self, now: datetime, limit: int) -> Sequence[Any]:
+        if self._quiet_since is not None and timedelta() <= now - self._quiet_since < self._every:
+            return []
+        found = self._due(now, limit)
+        self._quiet_since = None if found else now
+        return found
 
 
 STATIONS: tuple[Station, ...] = (
@@ -89,9 +104,24 @@ STATIONS: tuple[Station, ...] = (
     Station("mail", "data", send.mail_due, lambda key, now: send.send_mail(key, now=now)),
     Station("forget-mail", "data", send.forgetting_due, lambda key, now: send.forget_mail(key, now=now)),
     Station("domains", "data", look.due, lambda key, now: look.look_at(key, now=now)),
-    Station("reviews", "data", review.reviews_due, lambda key, now: review.open_review(key, now=now)),
-    Station("standing", "data", keep.standings_due, lambda key, now: keep.keep_standing(key, now=now)),
-    Station("reminders", "data", remind.reminders_due, lambda key, now: remind.remind(key, now=now)),
+    Station(
+        "reviews",
+        "data",
+        Seldom(review.reviews_due, every=timedelta(minutes=5)),
+        lambda key, now: review.open_review(key, now=now),
+    ),
+    Station(
+        "standing",
+        "data",
+        Seldom(keep.standings_due, every=timedelta(minutes=1)),
+        lambda key, now: keep.keep_standing(key, now=now),
+    ),
+    Station(
+        "reminders",
+        "data",
+        Seldom(remind.reminders_due, every=timedelta(minutes=10)),
+        lambda key, now: remind.remind(key, now=now),
+    ),
     Station("audit-heads", "data", lambda now, limit: ["head"], lambda _, now: export_head(now=now)),
     Station("push", "push", lambda now, limit: ["routine"], lambda lane, now: deliver_due(lane=lane)),
     Station(

@@ -128,6 +128,8 @@ Hash Exchange is running on {base_url}  (stop it with Ctrl-C; `make clean` forge
   Credentials        Harbor     {world.publisher_key}
                      Lumen      {world.member_key}
                      Pixelhaus  {world.pixelhaus_key}
+  An applicant       waits for Olive and Oscar at {base_url}/applications;
+                     be the applicant at {base_url}/apply/resume with {world.applicant_code}
 
 Three things to try
   1. Sign in as {world.people[2].email} and open the list: its submissions, its releases, who applied them.

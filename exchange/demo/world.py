@@ -22,6 +22,7 @@ from accounts.identity.roles import Permission, Role
 from accounts.membership.members import add_member
 from accounts.membership.register import create_organisation, create_user
 from accounts.signing_keys.register import confirm_key
+from exchange.demo.applicant import apply_for_membership
 from exchange.demo.corpus import HASH_TYPES
 from hashsets.lists.define import add_classification, create_list, entitle_key
 from hashsets.lists.models import Audience, HashList, Tlp
@@ -60,6 +61,7 @@ class World:
     publisher_key: str
     member_key: str
     pixelhaus_key: str
+    applicant_code: str = ""
 
     def person(self, organisation: str, role: Role) -> SignIn:
         """The first person of `organisation` with `role`."""
@@ -143,6 +145,7 @@ def _make_world(now: datetime) -> World:
         pixelhaus_key=_credential(
             Organisation.objects.get(name="Pixelhaus"), _acting(people, "Pia"), member_scopes, now
         ),
+        applicant_code=apply_for_membership(now=now),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import pytest
 from django.test import Client
 
@@ -17,6 +19,7 @@ from accounts.standing.models import Measure
 from accounts.standing.remind import remind, reminders_due
 from accounts.vetting.decide import take_decision
 from accounts.vetting.models import Case
+from exchange.stations import Seldom
 from tests import cast
 from tests.accounts import cases as given
 from tests.accounts.cases import days
@@ -217,3 +220,18 @@ def test_a_measure_is_carried_out_or_dropped_but_not_both() -> None:
     assert len([refusal for refusal in refusals if refusal]) == 1
     measure.refresh_from_db()
     assert (status() == "suspended") == (measure.state == "done")
+
+
+def test_a_station_of_days_is_not_asked_every_second_and_never_stops_half_way() -> None:
+    asked: list[datetime] = []
+    waiting = [["one"], ["two"], []]
+
+    def due(now: datetime, _limit: int) -> list[str]:
+        asked.append(now)
+        return waiting.pop(0) if waiting else []
+
+    seldom = Seldom(due, every=timedelta(minutes=10))
+    assert [seldom(NOW, 20) for _ in range(4)] == [["one"], ["two"], [], []]
+    assert len(asked) == 3
+    seldom(NOW + timedelta(minutes=10), 20)
+    assert len(asked) == 4

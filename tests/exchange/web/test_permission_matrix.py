@@ -22,7 +22,7 @@ from tests.hashsets.releases.world import NOW
 
 ABSENT = {
     "list_id": "a" * 26, "uuid": "00000000-0000-4000-8000-000000000000", "int": "7", "release": "999999",
-    "slug": "none", "str": "none", "path": "none",
+    "slug": "none", "str": "none", "path": "none", "case": "AP-0000-0000",
 }  # fmt: skip
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 NOBODY, RIGHTLESS = "nobody", "rightless"

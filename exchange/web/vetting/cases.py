@@ -1,0 +1,392 @@
+"""The pages of those who vet: the queue, one case, and each act in it on a page of its own."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Final
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
+from django.utils.translation import gettext_lazy as _
+
+from accounts.audit.actions import Action
+from accounts.errors import Invalid, NotFound
+from accounts.identity.roles import Permission
+from accounts.vetting.cases import (
+    add_note,
+    ask_for_information,
+    case_seen,
+    declare_conflict,
+    exchange_admins,
+    own_case,
+    record_case,
+)
+from accounts.vetting.checklists import items_of
+from accounts.vetting.decide import (
+    Proposal,
+    ProposedCondition,
+    propose_decision,
+    return_decision,
+    take_decision,
+)
+from accounts.vetting.evidence import record_evidence
+from accounts.vetting.models import AT_WORK, DECIDABLE, Case, CaseState, Decision, DecisionState
+from exchange.http.pages import page_of
+from exchange.http.permissions import Need, need, person
+from exchange.web import fields
+from exchange.web.door import Page
+from exchange.web.fields import Field, Form, Option, options
+from exchange.web.parts import Link, Tag, here
+from exchange.web.shown import instant
+from exchange.web.vetting import case_facts
+from exchange.web.vetting.asking import Asked, Asking
+from exchange.web.vetting.words import CASE_STATE, CASE_TONE, OUTCOME, PROOF, REASON, RESULT, RIGHT
+from exchange.web.words import word
+
+VET: Final[Need] = need(Permission.ORGANISATION_MANAGE)
+DECIDE: Final[Need] = person(Permission.ORGANISATION_MANAGE)
+_FILTERS: Final = {"": AT_WORK, "decided": tuple(set(CaseState) - set(AT_WORK) - {CaseState.DRAFT})}
+
+
+class Applications(Page):
+    needs: ClassVar = {"GET": VET}
+
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        shown = request.GET.get("show", "")
+        states = _FILTERS.get(shown, AT_WORK)
+        proposed = Decision.objects.filter(case=OuterRef("pk"), state=DecisionState.PROPOSED)
+        rows = Case.objects.filter(state__in=states).select_related("owner")
+        page = page_of(
+            rows.annotate(proposed=Exists(proposed)),
+            request,
+            key="submitted_at" if shown == "" else "changed_at",
+            render=lambda case: case_facts.case_row(
+                case, now=self.now, proposed=bool(getattr(case, "proposed", False))
+            ),
+            descending=shown != "",
+        )
+        links = here(
+            (Link(_("Waiting"), "/applications"), Link(_("Decided"), "/applications?show=decided")),
+            request.get_full_path(),
+        )
+        return self.show(
+            "web/vetting/applications.html", page=page, links=links, shown=shown,
+            query="show=decided" if shown else "",
+        )  # fmt: skip
+
+
+class CasePage(Page):
+    """Checklist left, timeline right; what this person may do next at the top."""
+
+    needs: ClassVar = {"GET": VET, "POST": VET}
+
+    def get(self, request: HttpRequest, reference: str) -> HttpResponseBase:
+        case = case_seen(reference, actor=self.actor)
+        decision = _waiting(case)
+        proof = getattr(case, "domain_proof", None)
+        return self.show(
+            "web/vetting/case.html",
+            case=case,
+            tag=Tag(word(CASE_STATE, case.state), CASE_TONE[case.state]),
+            row=case_facts.case_row(case, now=self.now, proposed=decision is not None),
+            checks=case_facts.check_rows(case, now=self.now),
+            events=case_facts.timeline(case),
+            answers=case_facts.answers_of(case),
+            submitted=instant(case.submitted_at) if case.submitted_at else "",
+            proof=proof,
+            proof_state=word(PROOF, proof.state) if proof else "",
+            decision=decision,
+            at_work=case.state in AT_WORK,
+            may_decide=case.state in DECIDABLE,
+            part=case_facts.part_of(case, self.actor.person_id),
+        )
+
+    def post(self, request: HttpRequest, reference: str) -> HttpResponseBase:
+        own_case(reference, actor=self.actor, now=self.now)
+        return HttpResponseRedirect(f"/applications/{reference}")
+
+
+def _waiting(case: Case) -> Decision | None:
+    proposals = case.decisions.filter(state=DecisionState.PROPOSED)
+    return proposals.select_related("proposed_by__person").prefetch_related("conditions__owner").first()
+
+
+class CaseAsking(Asking):
+    """An act in a case; `self.case` is the case."""
+
+    needs: ClassVar = {"GET": VET, "POST": VET}
+
+    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().setup(request, *args, **kwargs)
+        self.reference = str(kwargs["reference"])
+
+    @property
+    def back_to(self) -> str:
+        return f"/applications/{self.reference}"
+
+    def case(self) -> Case:
+        return case_seen(self.reference, actor=self.actor)
+
+    def unconflicted(self) -> tuple[Field, ...]:
+        """Asked of whoever takes no part yet."""
+        if case_facts.part_of(self.case(), self.actor.person_id):
+            return ()
+        label = _("I have no conflict of interest in this case")
+        hint = _("If you have one, declare it on the case instead.")
+        return (fields.checkbox("unconflicted", label, hint=hint),)
+
+
+def _ticked(form: Form, name: str) -> bool:
+    """Ticked, or not asked because the person has said it before."""
+    return all(field.name != name for field in form) or form.ticked(name)
+
+
+class RecordEvidence(CaseAsking):
+    def asked(self) -> Asked:
+        item = next((one for one in self._items() if one.code == self.kwargs["item"]), None)
+        if item is None:
+            raise NotFound("There is no such item on this case's checklist.", code="case.item")
+        how = case_facts.how_of(item)
+        return Asked(case_facts.title_of(item), _("Record it"), self.back_to, (how,) if how else ())
+
+    def _items(self) -> Any:
+        checklist = self.case().checklist
+        return items_of(checklist) if checklist else ()
+
+    def fields(self) -> tuple[Field, ...]:
+        return (
+            fields.radios("result", _("What came out?"), options(RESULT)),
+            fields.text("source", _("Source"), hint=_("Which register, or whom you called at which number.")),
+            fields.text("reference", _("Where the evidence is kept"), hint=_("A folder or file number.")),
+            fields.textarea(
+                "finding", _("What you found"), optional=True, longest=4_000,
+                hint=_("Every discrepancy. Needed when it failed or was not needed."),
+            ),
+            *self.unconflicted(),
+        )  # fmt: skip
+
+    def act(self, form: Form) -> str:
+        record_evidence(
+            self.reference,
+            str(self.kwargs["item"]),
+            result=form.value("result"),
+            source=form.value("source"),
+            reference=form.value("reference"),
+            finding=form.value("finding"),
+            unconflicted=_ticked(form, "unconflicted"),
+            actor=self.actor,
+            now=self.now,
+        )
+        self.said = _("The check is recorded.")
+        return self.back_to
+
+
+class WriteNote(CaseAsking):
+    """A note for colleagues; with `asks`, a question to the applicant that stops the clock."""
+
+    asks: bool = False
+
+    def asked(self) -> Asked:
+        self.case()
+        if self.asks:
+            says = (_("The applicant is told by mail that there is a message. The clock stands still."),)
+            return Asked(_("Ask the applicant"), _("Ask"), self.back_to, says)
+        return Asked(_("Write a note"), _("Keep the note"), self.back_to)
+
+    def fields(self) -> tuple[Field, ...]:
+        note = fields.textarea(
+            "note", _("What do you need?") if self.asks else _("Note"), longest=4_000, rows=6
+        )
+        if self.asks:
+            return (note,)
+        readers = (
+            Option("internal", _("Colleagues only")),
+            Option("applicant", _("The applicant too"), _("They get a mail without its words.")),
+        )
+        return (note, fields.radios("audience", _("Who reads it?"), readers))
+
+    def known(self) -> dict[str, str]:
+        return {} if self.asks else {"audience": "internal"}
+
+    def act(self, form: Form) -> str:
+        if self.asks:
+            ask_for_information(self.reference, form.value("note"), actor=self.actor, now=self.now)
+            self.said = _("The applicant is asked. The clock stands still.")
+        else:
+            shared = form.value("audience") == "applicant"
+            add_note(self.reference, form.value("note"), to_applicant=shared, actor=self.actor, now=self.now)
+            self.said = _("The note is kept.")
+        return self.back_to
+
+
+class DeclareConflict(CaseAsking):
+    def asked(self) -> Asked:
+        self.case()
+        says = (_("From then on you keep out of this case, and what you recorded no longer counts."),)
+        return Asked(_("Declare a conflict of interest"), _("Declare it"), self.back_to, says, stop=True)
+
+    def fields(self) -> tuple[Field, ...]:
+        return (fields.textarea("conflict", _("What is it?"), hint=_("Colleagues read this.")),)
+
+    def act(self, form: Form) -> str:
+        declare_conflict(self.reference, form.value("conflict"), actor=self.actor, now=self.now)
+        self.said = _("Thank you. A colleague goes on with this case.")
+        return self.back_to
+
+
+class Propose(CaseAsking):
+    needs: ClassVar = {"GET": VET, "POST": DECIDE}
+
+    def asked(self) -> Asked:
+        self.case()
+        says = (
+            _("Somebody else, who collected nothing for this case, takes the decision or gives it back."),
+        )
+        return Asked(_("Propose a decision"), _("Propose it"), self.back_to, says)
+
+    def fields(self) -> tuple[Field, ...]:
+        people = tuple(Option(value, name) for value, name in case_facts.owners(exchange_admins()))
+        return (
+            fields.radios("outcome", _("How should it be decided?"), options(OUTCOME)),
+            fields.select(
+                "reason", _("Reason, when declined"), (Option("", _("None")), *options(REASON)), optional=True
+            ),
+            fields.textarea(
+                "message", _("Message to the applicant"), optional=True, longest=2_000,
+                hint=_("Needed when declined: what was missing, and what would help."),
+            ),
+            fields.textarea("note", _("Note for colleagues"), optional=True, longest=2_000),
+            fields.date("probation_until", _("Probation until"), optional=True),
+            fields.textarea("condition", _("Condition of the approval"), optional=True),
+            fields.date("condition_due", _("Condition due"), optional=True),
+            fields.select(
+                "condition_owner", _("Who sees to the condition"), (Option("", _("None")), *people),
+                optional=True,
+            ),
+            fields.checkboxes(
+                "condition_blocked", _("Blocked until it is met"), options(RIGHT), optional=True
+            ),
+            *self.unconflicted(),
+        )  # fmt: skip
+
+    def act(self, form: Form) -> str:
+        proposal = Proposal(
+            outcome=form.value("outcome"),
+            reason=form.value("reason"),
+            message=form.value("message"),
+            note=form.value("note"),
+            probation_until=day(form.value("probation_until"), "probation_until"),
+            conditions=_conditions(form),
+        )
+        propose_decision(
+            self.reference,
+            proposal,
+            unconflicted=_ticked(form, "unconflicted"),
+            actor=self.actor,
+            now=self.now,
+        )
+        self.said = _("Proposed. A colleague decides.")
+        return self.back_to
+
+
+def _conditions(form: Form) -> tuple[ProposedCondition, ...]:
+    if not (form.value("condition") or form.value("condition_due") or form.values("condition_blocked")):
+        return ()
+    due = day(form.value("condition_due"), "condition_due")
+    if due is None:
+        raise Invalid("A condition is due within 398 days.", code="condition.due", field="condition_due")
+    try:
+        owner = uuid.UUID(form.value("condition_owner"))
+    except ValueError:
+        raise Invalid(
+            "Name who sees to the condition.", code="condition.owner", field="condition_owner"
+        ) from None
+    return (ProposedCondition(form.value("condition"), owner, due, form.values("condition_blocked")),)
+
+
+def day(text: str, field: str) -> datetime | None:
+    """The end of a day typed as YYYY-MM-DD, None when empty. Errors: Invalid `date.form`."""
+    if not text:
+        return None
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(hour=23, minute=59, tzinfo=UTC)
+    except ValueError:
+        raise Invalid("Give the day as year-month-day.", code="date.form", field=field) from None
+
+
+class Decide(CaseAsking):
+    """The second person looks at the whole proposal and takes it."""
+
+    needs: ClassVar = {"GET": VET, "POST": DECIDE}
+    template = "web/vetting/decide.html"
+
+    def asked(self) -> Asked:
+        return Asked(_("Decide as proposed?"), _("Decide"), self.back_to)
+
+    def decision(self) -> Decision:
+        found = _waiting(self.case())
+        if found is None:
+            raise NotFound("No decision is proposed in this case.", code="decision.none")
+        return found
+
+    def fields(self) -> tuple[Field, ...]:
+        return self.unconflicted()
+
+    def page(self, form: Form, asked: Asked, *, status: int = 200) -> HttpResponse:
+        decision, case = self.decision(), self.case()
+        return self.show(
+            self.template, form=form, asked=asked, status=status, case=case, decision=decision,
+            outcome=word(OUTCOME, decision.outcome), reason=word(REASON, decision.reason),
+            proposed=instant(decision.proposed_at), checks=case_facts.check_rows(case, now=self.now),
+            conditions=[
+                (one, ", ".join(word(RIGHT, name) for name in one.blocked))
+                for one in decision.conditions.all()
+            ],
+        )  # fmt: skip
+
+    def act(self, form: Form) -> str:
+        take_decision(
+            self.decision().id, unconflicted=_ticked(form, "unconflicted"), actor=self.actor, now=self.now
+        )
+        self.said = _("Decided. The applicant is told.")
+        return self.back_to
+
+
+class GiveBack(CaseAsking):
+    def asked(self) -> Asked:
+        return Asked(_("Give the proposal back"), _("Give it back"), self.back_to)
+
+    def fields(self) -> tuple[Field, ...]:
+        return (fields.textarea("reason", _("Why?"), longest=2_000),)
+
+    def act(self, form: Form) -> str:
+        decision = _waiting(self.case())
+        if decision is None:
+            raise NotFound("No decision is proposed in this case.", code="decision.none")
+        return_decision(decision.id, form.value("reason"), actor=self.actor, now=self.now)
+        self.said = _("The proposal is given back.")
+        return self.back_to
+
+
+class Export(Page):
+    """One printable page with the whole case; as JSON with `.json`."""
+
+    needs: ClassVar = {"GET": VET}
+    as_json: bool = False
+
+    def get(self, request: HttpRequest, reference: str) -> HttpResponseBase:
+        case = case_seen(reference, actor=self.actor)
+        whole = case_facts.exported(case, now=self.now)
+        with transaction.atomic():
+            record_case(Action.CASE_EXPORTED, case, actor=self.actor, now=self.now)
+        if self.as_json:
+            answer = JsonResponse(whole, json_dumps_params={"indent": 2, "ensure_ascii": False})
+            answer["Content-Disposition"] = f'attachment; filename="{case.id}.json"'
+            return answer
+        return self.show(
+            "web/vetting/export.html", case=case, whole=whole, answers=case_facts.answers_of(case),
+            checks=case_facts.check_rows(case, now=self.now), events=case_facts.timeline(case),
+            tag=Tag(word(CASE_STATE, case.state), CASE_TONE[case.state]),
+        )  # fmt: skip
