@@ -41,6 +41,7 @@ HINTS = re.compile(r"secret|seed|private|token|sealed|password|passphrase|api_?k
 """Names under which a secret might be kept in clear."""
 NO_SECRETS = {
     "accounts.User.password": "a slow hash",
+    "accounts.DomainProof.token": "public, in a name server",
     "exchange.RememberedCall.token": "whose turn it is",
     "exchange.Endpoint.previous_secret_until": "a time",
 }
