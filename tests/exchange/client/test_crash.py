@@ -66,7 +66,13 @@ def sync_and_die(home: Path, into: Path, list_id: str, effect: int) -> None:
     ],
 )
 def test_a_kill_at_any_step_leaves_the_old_release_or_the_new_one(
-    hashx: Hashx, publisher: Publisher, exchange: ExchangeServer, first: bool, step: int, tmp_path: Path
+    hashx: Hashx,
+    publisher: Publisher,
+    exchange: ExchangeServer,
+    first: bool,
+    step: int,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
 ) -> None:
     raw = hashes(500, seed=1)
     newest = publisher.release({"sha256": operations(rows(raw, 1))})
@@ -97,6 +103,7 @@ def test_a_kill_at_any_step_leaves_the_old_release_or_the_new_one(
         if process.exitcode == 0:
             break
     assert process.exitcode == 0
+    record_property("crash points: member apply", (effect - 1) // step)
     assert effect > 20, "the killed processes must have been at work"
     assert in_force == ({1} if first else {1, 2})
     assert {statement["state_root"] for statement in exchange.confirmations[-effect:]} >= {newest.root}
