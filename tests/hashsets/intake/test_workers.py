@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -183,11 +184,14 @@ def test_a_worker_shows_its_progress_and_keeps_its_lease(
         beat(20, 200)
 
 
-def test_an_acknowledged_upload_survives_a_kill_at_any_moment(harbor: cast.Crew, hash_list: HashList) -> None:
+def test_an_acknowledged_upload_survives_a_kill_at_any_moment(
+    harbor: cast.Crew, hash_list: HashList, record_property: Callable[[str, object], None]
+) -> None:
     moment = 0
     while killed_at(moment, lambda: received(harbor, hash_list, FILE)):
         moment += 1
     rows = list(Submission.objects.all())
+    record_property("crash points: import", moment)
     assert moment > 8
     assert 1 <= len(rows) <= moment
     for row in rows:
@@ -197,7 +201,7 @@ def test_an_acknowledged_upload_survives_a_kill_at_any_moment(harbor: cast.Crew,
 
 
 def test_a_worker_killed_at_any_moment_is_followed_by_one_that_finishes(
-    harbor: cast.Crew, hash_list: HashList
+    harbor: cast.Crew, hash_list: HashList, record_property: Callable[[str, object], None]
 ) -> None:
     put_in_force(staged(harbor, hash_list, sheet("md5", (md5(3),))))
     digests: set[str] = set()
@@ -217,6 +221,7 @@ def test_a_worker_killed_at_any_moment_is_followed_by_one_that_finishes(
             assert hashlib.sha256(content).hexdigest() == file.sha256
         settled = AuditEvent.objects.filter(action="submission.staged", subject_id=str(submission.id))
         assert settled.count() == 1
+    record_property("crash points: import", moment - 1)
     assert moment > 12
     assert len(digests) == 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -214,15 +215,21 @@ def check(world: World, killed: int) -> None:
     assert newest_state(world.fresh()).of("sha256").count == ENTRIES - killed - 1
 
 
-def test_a_killed_erasure_is_finished_by_whoever_comes_next(world: World, tmp_path: Path) -> None:
+def test_a_killed_erasure_is_finished_by_whoever_comes_next(
+    world: World, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     killed = sweep(world, tmp_path, step=SAMPLED)
+    record_property("crash points: erase", killed)
     assert killed >= 8
     check(world, killed)
 
 
 @pytest.mark.slow
 @pytest.mark.faults
-def test_killed_at_every_third_moment_of_an_erasure(world: World, tmp_path: Path) -> None:
+def test_killed_at_every_third_moment_of_an_erasure(
+    world: World, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     killed = sweep(world, tmp_path, step=3)
+    record_property("crash points: erase", killed)
     assert killed >= 60
     check(world, killed)

@@ -25,7 +25,7 @@ from tests.hashsets.releases.world import NOW, World, csv_of, harbor_world, worl
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def together(steps: Iterable[Callable[[], object]]) -> list[BaseException]:
+def together(steps: Iterable[Callable[[], object]], *, patience: float = 60) -> list[BaseException]:
     """Run all at once, each in a thread with a connection of its own; returns what they raised."""
     steps = list(steps)
     barrier, raised = threading.Barrier(len(steps)), []
@@ -43,7 +43,7 @@ def together(steps: Iterable[Callable[[], object]]) -> list[BaseException]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(patience)
         assert not thread.is_alive()
     return raised
 
@@ -116,7 +116,7 @@ def test_four_workers_on_two_lists_number_without_a_gap() -> None:
 def _work(worlds: list[World]) -> None:
     """A worker: all stations and every signer, until all is published. Losing a race is no error."""
     signers = {world.hash_list.id: world for world in worlds}
-    for step in range(400):
+    for step in range(4_000):
         # Time runs fast here, so that a lease which its holder finished with late is seen as run out.
         now = NOW + timedelta(seconds=step)
         for submission_id in validations_due(now, 5):
