@@ -14,7 +14,8 @@ from exchange.poller import heartbeat_ages
 from exchange.push.health import push_health
 from exchange.push.models import Attempt
 from exchange.sharing.models import Endpoint
-from hashsets.intake.models import Submission
+from hashsets.intake.models import Erasure, Submission
+from hashsets.releases.models import Draft
 from hashsets.trust.models import Repository
 
 
@@ -67,6 +68,14 @@ def _flow(registry: CollectorRegistry) -> None:
     states = Gauge("submissions", "Submissions by state", ["state"], registry=registry)
     for row in Submission.objects.values("state").annotate(n=Count("id")).order_by():
         states.labels(row["state"]).set(row["n"])
+    Gauge(
+        "releases_stalled",
+        "Signed releases that cannot be published because a stored file is damaged or gone",
+        registry=registry,
+    ).set(Draft.objects.stalled().count())
+    Gauge("erasures_owed", "Legal erasures that are published and not completed", registry=registry).set(
+        Erasure.objects.filter(release__isnull=False, completed_at__isnull=True).count()
+    )
 
 
 def _trust(registry: CollectorRegistry, now: datetime) -> None:

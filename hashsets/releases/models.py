@@ -104,6 +104,10 @@ class DraftQuerySet(models.QuerySet["Draft"]):
     def live(self) -> DraftQuerySet:
         return self.filter(state__in=LIVE_DRAFT_STATES)
 
+    def stalled(self) -> DraftQuerySet:
+        """Signed ones that an operator must see to: a stored file is not what was signed."""
+        return self.filter(state=DraftState.SIGNED).exclude(trouble="")
+
     def seen(self, draft_id: uuid.UUID, actor: Actor) -> Draft:
         """Drafts are seen by the publisher only. Errors: NotFound `draft.not_found`."""
         found = (
@@ -138,6 +142,11 @@ class Draft(models.Model):
     created_at = models.DateTimeField()
     opened_at = models.DateTimeField(null=True)
     signed_at = models.DateTimeField(null=True)
+    trouble = models.CharField(
+        max_length=64, blank=True, default="", help_text="code of what keeps it from being published"
+    )
+    troubled_at = models.DateTimeField(null=True, help_text="since when")
+    retry_at = models.DateTimeField(null=True, help_text="not looked at before: somebody has to see to it")
 
     objects = DraftQuerySet.as_manager()
 

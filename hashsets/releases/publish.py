@@ -17,14 +17,15 @@ from __future__ import annotations
 import logging
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from django.db import transaction
 from django.db.models import Q
 
 from accounts.audit.actions import Action
 from accounts.audit.record import record
-from accounts.errors import Refusal
+from accounts.errors import Corrupt, NotFound, Refusal
 from accounts.identity.models import OrganisationStatus
 from hashsets.blobs.current import blob_store
 from hashsets.core.manifest import Manifest
@@ -45,6 +46,8 @@ from hashsets.trust.online import OnlineFiles, sign_online
 from hashsets.trust.repository import published_list_version
 
 log = logging.getLogger(__name__)
+
+RETRY_DAMAGED: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,11 @@ def publish_draft(draft_id: uuid.UUID, *, now: datetime) -> Release | None:
     if draft is None:
         return None
     if draft.state == DraftState.SIGNED:
-        checked = _read_back(draft)
+        try:
+            checked = _read_back(draft)
+        except (Corrupt, NotFound) as damage:
+            _note_trouble(draft, damage, now=now)
+            raise
         with transaction.atomic():
             _commit(draft.id, checked, now=now)
     release = Release.objects.filter(draft_id=draft_id).first()
@@ -80,14 +87,27 @@ def publish_draft(draft_id: uuid.UUID, *, now: datetime) -> Release | None:
 def drafts_due(now: datetime, limit: int) -> list[uuid.UUID]:
     """Drafts that are signed, and published ones whose metadata is not out: oldest first."""
     due = Draft.objects.filter(
+        Q(retry_at__isnull=True) | Q(retry_at__lte=now),
         Q(
             state=DraftState.SIGNED,
             hash_list__status=ListStatus.ACTIVE,
             organisation__status=OrganisationStatus.ACTIVE,
         )
-        | Q(release__exported_at__isnull=True, release__isnull=False)
+        | Q(release__exported_at__isnull=True, release__isnull=False),
     )
     return list(due.order_by("-submission__urgent", "signed_at").values_list("id", flat=True)[:limit])
+
+
+def _note_trouble(draft: Draft, damage: Refusal, *, now: datetime) -> None:
+    """A row that an operator sees (`Draft.objects.stalled`), and an hour's rest between two attempts.
+
+    The file may come back from a backup; then the next attempt publishes. Nobody else can help: the bytes
+    were signed. Returning the submission gives the list free for the next one.
+    """
+    still_signed = Draft.objects.filter(id=draft.id, state=DraftState.SIGNED)
+    still_signed.filter(troubled_at__isnull=True).update(troubled_at=now)
+    still_signed.update(trouble=damage.code, retry_at=now + RETRY_DAMAGED)
+    log.error("release %s of list %s cannot be published: %s", draft.number, draft.hash_list_id, damage.code)
 
 
 def _read_back(draft: Draft) -> Checked:
@@ -220,7 +240,9 @@ def _move_on(draft: Draft, hash_list: HashList, release: Release, *, now: dateti
         released_at=now,
         latest_manifest_sha256=release.manifest_sha256,
     )
-    Draft.objects.filter(id=draft.id, state=DraftState.SIGNED).update(state=DraftState.PUBLISHED)
+    Draft.objects.filter(id=draft.id, state=DraftState.SIGNED).update(
+        state=DraftState.PUBLISHED, trouble="", troubled_at=None, retry_at=None
+    )
     Submission.objects.filter(id=draft.submission_id, state=SubmissionState.DRAFTED).update(
         state=SubmissionState.PUBLISHED
     )

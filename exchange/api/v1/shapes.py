@@ -186,6 +186,7 @@ class DraftOut(serializers.Serializer[Any]):
     list_version = serializers.IntegerField()
     manifest_sha256 = serializers.CharField()
     state_root = serializers.CharField()
+    trouble = serializers.CharField(help_text="what keeps a signed draft from being published; else empty")
     signed_part = serializers.SerializerMethodField()
     signatures = serializers.SerializerMethodField()
 

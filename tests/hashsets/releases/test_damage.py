@@ -10,6 +10,7 @@ import pytest
 from django.core.management import call_command
 
 from accounts.errors import Corrupt
+from exchange.operate.figures import exposition
 from hashsets.blobs import keys
 from hashsets.blobs.current import blob_store
 from hashsets.core.manifest import MAX_MANIFEST_BYTES, Manifest, manifest_name
@@ -60,6 +61,29 @@ def test_a_draft_over_a_damaged_file_is_not_published(
     assert not Release.objects.exists()
     assert world.fresh().latest_release == 0
     assert Draft.objects.get().state == DraftState.SIGNED
+
+
+def test_a_damaged_draft_is_an_alarm_with_rests_and_goes_out_when_its_file_is_back() -> None:
+    world = harbor_world()
+    draft = world.sign(world.draft(csv_of(range(10))))
+    path = segment_path(world.hash_list.id, draft.manifest_sha256)
+    aside = path.rename(path.with_name("aside"))
+    with pytest.raises(Corrupt):
+        publish_draft(draft.id, now=NOW)
+
+    (stalled,) = Draft.objects.stalled()
+    assert (stalled.trouble, stalled.troubled_at) == ("target.missing", NOW)
+    assert drafts_due(NOW + timedelta(minutes=59), 10) == []
+    assert b"releases_stalled 1.0" in exposition(NOW)
+    later = NOW + timedelta(minutes=61)
+    assert drafts_due(later, 10) == [draft.id]
+    with pytest.raises(Corrupt):
+        publish_draft(draft.id, now=later)
+    assert Draft.objects.stalled().get().troubled_at == NOW  # since when, and not since the last attempt
+
+    aside.rename(path)
+    assert publish_draft(draft.id, now=later) is not None
+    assert not Draft.objects.stalled() and b"releases_stalled 0.0" in exposition(later)
 
 
 @pytest.mark.parametrize("damage", [flip, cut, Path.unlink], ids=["flipped", "cut", "missing"])
