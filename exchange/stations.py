@@ -20,6 +20,7 @@ from accounts.vetting import review
 from exchange.calls import forget
 from exchange.domains import look
 from exchange.mail import send
+from exchange.push import warn
 from exchange.push.deliver import deliver_due
 from exchange.wakeups import wake
 from hashsets.blobs import scratch
@@ -123,6 +124,8 @@ STATIONS: tuple[Station, ...] = (
         lambda key, now: remind.remind(key, now=now),
     ),
     Station("audit-heads", "data", lambda now, limit: ["head"], lambda _, now: export_head(now=now)),
+    # Before the deliveries of its queue, and not behind a validation of hours.
+    Station("warnings", "push-urgent", warn.warnings_due, lambda key, now: warn.warn(key, now=now)),
     Station("push", "push", lambda now, limit: ["routine"], lambda lane, now: deliver_due(lane=lane)),
     Station(
         "push-urgent", "push-urgent", lambda now, limit: ["urgent"], lambda lane, now: deliver_due(lane=lane)

@@ -136,6 +136,10 @@ class Action(StrEnum):
     ENDPOINT_RESUMED = "endpoint.resumed"
     ENDPOINT_CLOSED = "endpoint.closed"
     ENDPOINT_SECRET_ROTATED = "endpoint.secret_rotated"  # noqa: S105 - the name of an act
+    ENDPOINT_AUTHORITY_PROPOSED = "endpoint.authority_proposed"
+    ENDPOINT_AUTHORITY_AGREED = "endpoint.authority_agreed"
+    ENDPOINT_AUTHORITY_REFUSED = "endpoint.authority_refused"
+    ENDPOINT_AUTHORITY_DROPPED = "endpoint.authority_dropped"
     ENDPOINT_PINGED = "endpoint.pinged"
     ENDPOINT_TESTED = "endpoint.tested"
     ENDPOINT_REPLAYED = "endpoint.replayed"

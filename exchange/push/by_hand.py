@@ -18,14 +18,14 @@ from accounts.audit.record import record
 from accounts.errors import Conflict, Throttled
 from accounts.identity.acting import Actor
 from accounts.identity.roles import Permission
-from exchange.push.challenge import ask
+from exchange.push.challenge import ask, post_to
 from exchange.push.fan_out import newest_news
 from exchange.push.models import Attempt
 from exchange.push.notice import Notice, ping, sample
 from exchange.push.schedule import TIMING, Lane
 from exchange.push.settle import Tried, attempt_of, move_cursors
 from exchange.push.signature import NoticeSigner, signed_headers
-from exchange.push.transport import Answer, Post
+from exchange.push.transport import Answer
 from exchange.sharing.models import Endpoint, EndpointCursor, EndpointState
 from exchange.sharing.secrets import valid_secrets
 from hashsets.trust.push_key import notice_signer
@@ -121,7 +121,7 @@ def _sent(endpoint: Endpoint, notice: Notice, *, now: datetime, signer: NoticeSi
         secrets=valid_secrets(endpoint, now=now),
         signer=signer or notice_signer(),
     )
-    return ask(Post(endpoint.url, headers, notice.body, connect=timing.connect, total=timing.total))
+    return ask(post_to(endpoint, headers, notice.body, timing=timing))
 
 
 def _written(

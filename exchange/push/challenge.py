@@ -22,7 +22,7 @@ from accounts.identity.acting import Actor
 from accounts.identity.roles import Permission
 from exchange.push.models import Attempt
 from exchange.push.notice import challenge
-from exchange.push.schedule import TIMING, Lane, Outcome
+from exchange.push.schedule import TIMING, Lane, Outcome, Timing
 from exchange.push.settle import Tried, attempt_of
 from exchange.push.signature import NoticeSigner, challenge_answer, signed_headers
 from exchange.push.transport import Answer, Post
@@ -62,7 +62,7 @@ def verify_endpoint(
         notice.id, int(now.timestamp()), notice.body, secrets=[secret], signer=signer or notice_signer()
     )
     timing = TIMING[Lane.ROUTINE]
-    answer = ask(Post(endpoint.url, headers, notice.body, connect=timing.connect, total=timing.total))
+    answer = ask(post_to(endpoint, headers, notice.body, timing=timing))
     proven = answer.outcome is Outcome.DELIVERED and _is_right(answer, secret, nonce)
     # (2) Log the attempt whatever came of it: the log is how a member finds out what was wrong.
     attempt = attempt_of(Tried(endpoint, notice, answer, now))
@@ -73,6 +73,18 @@ def verify_endpoint(
         raise _failed(attempt)
     # (3) Activate, unless the URL was changed while we asked.
     return _activate(endpoint, actor=actor, now=now)
+
+
+def post_to(endpoint: Endpoint, headers: dict[str, str], body: bytes, *, timing: Timing) -> Post:
+    """What goes to `endpoint`, in the time of its lane and by the authorities that are trusted there."""
+    return Post(
+        endpoint.url,
+        headers,
+        body,
+        connect=timing.connect,
+        total=timing.total,
+        authority=endpoint.authority,
+    )
 
 
 def ask(post: Post) -> Answer:

@@ -25,6 +25,7 @@ from uuid import UUID
 from accounts.errors import Corrupt
 from accounts.sealing.keyring import current_keyring
 from accounts.sealing.sealing import Keyring
+from exchange.push.challenge import post_to
 from exchange.push.claim import LIMITS, InFlight, claim_endpoints, release_unused
 from exchange.push.clock import RunningClock, database_now
 from exchange.push.fan_out import notices_for
@@ -182,7 +183,7 @@ class _Run:
         headers = signed_headers(
             notice.id, int(now.timestamp()), notice.body, secrets=secrets, signer=self._signer
         )
-        return Post(endpoint.url, headers, notice.body, connect=timing.connect, total=timing.total)
+        return post_to(endpoint, headers, notice.body, timing=timing)
 
     def _ended(self, answers: Sequence[tuple[UUID, Answer]]) -> list[Tried]:
         tried: list[Tried] = []

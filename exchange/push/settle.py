@@ -22,12 +22,13 @@ from exchange.push.models import Attempt
 from exchange.push.notice import Notice
 from exchange.push.schedule import PAUSE_AFTER, Lane, Outcome, routine_wait, urgent_wait
 from exchange.push.transport import MAX_ERROR, Answer
-from exchange.sharing.models import Endpoint, EndpointCursor, EndpointState, Notified, PauseReason
+from exchange.push.warn import tell_of_change
+from exchange.sharing.models import Endpoint, EndpointCursor, EndpointState, Notified, PauseReason, Warned
 
 ENGINE = system_actor("push")
 _WRITTEN = (
     *("state", "paused_reason", "lease_until", "urgent_lease_until", "due_at"),
-    *("failures", "failing_since", "last_success_at", "last_error"),
+    *("failures", "failing_since", "warned", "last_success_at", "last_error"),
 )
 _JITTER_STEPS = 8
 
@@ -73,6 +74,8 @@ def settle(tried: Sequence[Tried], *, lane: Lane, now: datetime, draw: Callable[
         ]
         _write(list(rows.values()))
         # (3) Nobody is paused, or resumed, silently. Audit is the last act, because of its lock.
+        for _, row in changes:
+            tell_of_change(row, now=now)
         for action, row in changes:
             record(
                 action,
@@ -149,7 +152,7 @@ def _apply(
     """Change `row` as the attempt demands; returns the act to be audited, if it is one."""
     _end_lease(one.endpoint, row, lane)
     if one.delivered:
-        row.failures, row.failing_since, row.last_error = 0, None, ""
+        row.failures, row.failing_since, row.last_error, row.warned = 0, None, "", Warned.NOTHING
         row.last_success_at = row.due_at = now
         if row.state == EndpointState.PAUSED and row.paused_reason == PauseReason.FAILING:
             row.state, row.paused_reason = EndpointState.ACTIVE, ""

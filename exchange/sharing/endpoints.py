@@ -30,6 +30,7 @@ from exchange.sharing.models import (
     EndpointState,
     PauseReason,
     Subscription,
+    Warned,
 )
 
 MAX_ENDPOINTS = 20
@@ -109,6 +110,10 @@ def change_url(endpoint_id: uuid.UUID, *, url: str, actor: Actor, now: datetime)
             state=EndpointState.UNVERIFIED,
             verified_at=None,
             paused_reason="",
+            # The operator agreed to an authority for the machine that was here before.
+            authority="",
+            proposed_authority="",
+            authority_proposed_by=None,
         )
         if not moved:
             raise Conflict("This endpoint is closed.", code="endpoint.closed")
@@ -159,7 +164,7 @@ def resume_endpoint(endpoint_id: uuid.UUID, *, actor: Actor, now: datetime) -> E
     return _move(
         endpoint_id, EndpointState.ACTIVE, Action.ENDPOINT_RESUMED, actor=actor, now=now,
         only_from=EndpointState.PAUSED, columns={"paused_reason": "", "due_at": now, "failures": 0,
-        "failing_since": None},
+        "failing_since": None, "warned": Warned.NOTHING},
     )  # fmt: skip
 
 

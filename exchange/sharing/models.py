@@ -63,6 +63,9 @@ class Subscription(models.Model):
     created_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
     policy = models.JSONField(default=dict, help_text="see hashsets.core.policy; {} asks for nothing")
+    inline_delta = models.BooleanField(
+        default=False, db_default=False, help_text="small deltas travel in the notice itself"
+    )
 
     objects = SubscriptionQuerySet.as_manager()
 
@@ -101,6 +104,14 @@ class PauseReason(models.TextChoices):
     ASKED = "asked", "paused by the member"
     GONE = "gone", "the endpoint answered 410"
     FAILING = "failing", "nothing was delivered for five days"
+
+
+class Warned(models.IntegerChoices):
+    """What was said of the failure that is going on."""
+
+    NOTHING = 0, "nothing"
+    HOUR = 1, "failing for an hour"
+    DAY = 2, "failing for a day"
 
 
 class EndpointQuerySet(models.QuerySet["Endpoint"]):
@@ -142,6 +153,16 @@ class Endpoint(models.Model):
     )
     sealed_previous_secret = SealedField(blank=True, bound_to="endpoint:{id}:previous_secret")
     previous_secret_until = models.DateTimeField(null=True)
+    proposed_authority = models.TextField(
+        blank=True,
+        default="",
+        db_default="",
+        help_text="PEM that the member asks us to trust, not agreed to yet",
+    )
+    authority = models.TextField(
+        blank=True, default="", db_default="", help_text="PEM trusted beside the system's, for this endpoint"
+    )
+    authority_proposed_by = models.UUIDField(null=True, help_text="the person answerable for the proposal")
     created_at = models.DateTimeField()
     verified_at = models.DateTimeField(null=True)
     paused_reason = models.CharField(max_length=64, blank=True, choices=PauseReason.choices)
@@ -153,6 +174,9 @@ class Endpoint(models.Model):
     )
     failures = models.PositiveIntegerField(default=0, help_text="in a row")
     failing_since = models.DateTimeField(null=True)
+    warned = models.PositiveSmallIntegerField(
+        default=Warned.NOTHING, db_default=Warned.NOTHING, choices=Warned.choices
+    )
     last_success_at = models.DateTimeField(null=True)
     last_error = models.CharField(max_length=300, blank=True)
 
@@ -162,6 +186,11 @@ class Endpoint(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["organisation", "-created_at"], name="endpoint_by_organisation"),
             models.Index(fields=["due_at"], condition=models.Q(state="active"), name="endpoint_due"),
+            models.Index(
+                fields=["failing_since"],
+                condition=models.Q(failing_since__isnull=False),
+                name="endpoint_failing",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -213,6 +242,9 @@ class EndpointCursor(models.Model):
     urgent_release = models.PositiveIntegerField(default=0, help_text="the urgent release last tried")
     urgent_tries = models.PositiveSmallIntegerField(default=0)
     urgent_due_at = models.DateTimeField(null=True)
+    urgent_warned_release = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="the urgent release whose silence was told of"
+    )
     replays = models.PositiveIntegerField(
         db_default=0, default=0, help_text="how often it was put back: a replayed notice has an id of its own"
     )

@@ -270,6 +270,23 @@ class ReplayIn(serializers.Serializer[Any]):
     release = Whole(min_value=1, max_value=2**31 - 1)
 
 
+class AuthorityIn(serializers.Serializer[Any]):
+    """`pem` holds certificates of authorities and nothing else."""
+
+    pem = serializers.CharField(max_length=16_384)
+
+
+class AuthorityDecision(serializers.Serializer[Any]):
+    agree = serializers.BooleanField()
+
+
+class AuthorityOut(serializers.Serializer[Any]):
+    endpoint_id = serializers.UUIDField(source="id")
+    organisation = serializers.CharField(source="organisation.name")
+    host = serializers.CharField()
+    pem = serializers.CharField(source="proposed_authority")
+
+
 class NewEndpointOut(EndpointOut):
     """`secret` is shown once."""
 

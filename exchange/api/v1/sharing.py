@@ -15,6 +15,9 @@ from accounts.identity.roles import Permission
 from exchange.api.v1.shapes import (
     AttemptOut,
     AttemptShown,
+    AuthorityDecision,
+    AuthorityIn,
+    AuthorityOut,
     EndpointChange,
     EndpointIn,
     EndpointOut,
@@ -26,11 +29,11 @@ from exchange.api.v1.shapes import (
     checked,
 )
 from exchange.http.pages import page_of
-from exchange.http.permissions import Door, need
+from exchange.http.permissions import Door, need, person
 from exchange.push import by_hand
 from exchange.push.challenge import verify_endpoint
 from exchange.push.models import Attempt
-from exchange.sharing import endpoints
+from exchange.sharing import authorities, endpoints
 from exchange.sharing.models import Endpoint, Subscription
 from exchange.sharing.policy import set_policy
 from exchange.sharing.replay import replay_from
@@ -124,6 +127,49 @@ class OneEndpoint(Door):
     def delete(self, request: Request, endpoint_id: uuid.UUID) -> Response:
         endpoints.close_endpoint(endpoint_id, actor=self.actor, now=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class EndpointAuthority(Door):
+    needs: ClassVar = {"PUT": need(Permission.ENDPOINT_MANAGE), "DELETE": need(Permission.ENDPOINT_MANAGE)}
+
+    @extend_schema(
+        request=AuthorityIn,
+        responses=EndpointOut,
+        summary="Ask that an authority of your own be trusted at this endpoint; the operator decides",
+    )
+    def put(self, request: Request, endpoint_id: uuid.UUID) -> Response:
+        pem = checked(AuthorityIn, request.data)["pem"]
+        endpoint = authorities.propose_authority(endpoint_id, pem=pem, actor=self.actor, now=timezone.now())
+        return Response(EndpointOut(endpoint).data)
+
+    @extend_schema(responses={204: None}, summary="Trust the system's authorities alone again")
+    def delete(self, request: Request, endpoint_id: uuid.UUID) -> Response:
+        authorities.drop_authority(endpoint_id, actor=self.actor, now=timezone.now())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class Authorities(Door):
+    needs: ClassVar = {"GET": need(Permission.ORGANISATION_MANAGE)}
+
+    @extend_schema(responses=AuthorityOut(many=True), summary="Authorities that wait for the operator")
+    def get(self, request: Request) -> Response:
+        rows = authorities.proposals(actor=self.actor)
+        page = page_of(rows, request, key="created_at", render=lambda row: AuthorityOut(row).data)
+        return Response({"items": page.items, "next": page.next})
+
+
+class DecideAuthority(Door):
+    needs: ClassVar = {"POST": person(Permission.ORGANISATION_MANAGE)}
+
+    @extend_schema(
+        request=AuthorityDecision, responses=EndpointOut, summary="Agree to a member's authority or refuse it"
+    )
+    def post(self, request: Request, endpoint_id: uuid.UUID) -> Response:
+        agree = checked(AuthorityDecision, request.data)["agree"]
+        endpoint = authorities.decide_authority(
+            endpoint_id, agree=agree, actor=self.actor, now=timezone.now()
+        )
+        return Response(EndpointOut(endpoint).data)
 
 
 class VerifyEndpoint(Door):

@@ -25,6 +25,7 @@ from hashsets.trust.models import ListTransfer
 from tests import cast
 from tests.exchange.api.conftest import MEMBER_SCOPES, Asker, Private, key_of, stranger_key
 from tests.exchange.api.matrix import MATRIX
+from tests.exchange.sharing.authority import authority_pem
 from tests.exchange.world import attempt_to, endpoint_of
 from tests.hashsets.releases.world import NOW
 
@@ -98,6 +99,9 @@ def operations(private: Private) -> Iterator[tuple[str, str, dict[str, object]]]
     yield "post", f"/api/v1/endpoints/{endpoint.id}/resume", {}
     yield "post", f"/api/v1/endpoints/{endpoint.id}/secret", {}
     yield "patch", f"/api/v1/endpoints/{endpoint.id}", {"url": "https://hooks.stranger.example/"}
+    yield "put", f"/api/v1/endpoints/{endpoint.id}/authority", {"pem": authority_pem()}
+    yield "delete", f"/api/v1/endpoints/{endpoint.id}/authority", {}
+    yield "post", f"/api/v1/endpoints/{endpoint.id}/authority/decide", {"agree": True}
     yield "post", f"/api/v1/endpoints/{endpoint.id}/pause", {}
     yield "post", f"/api/v1/endpoints/{endpoint.id}/ping", {}
     yield "post", f"/api/v1/endpoints/{endpoint.id}/test", {}

@@ -10,6 +10,7 @@ import pytest
 from exchange.push import schedule
 from exchange.push.clock import RunningClock
 from exchange.push.schedule import Lane, Timing
+from tests.exchange.push.canary import Canary
 from tests.exchange.push.receivers import Members, running_members
 
 
@@ -30,3 +31,10 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def frozen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs whose time stands still, however slow the machine is: for what depends on the calendar."""
     monkeypatch.setattr(RunningClock, "now", lambda clock: clock._start)
+
+
+@pytest.fixture
+def canary() -> Iterator[Canary]:
+    bird = Canary()
+    yield bird
+    bird.close()
