@@ -38,6 +38,8 @@ def processes(*, bind: str, env: Mapping[str, str] | None = None) -> tuple[Proce
 
 def _worker(name: str, queue: str, threads: int, settings: Mapping[str, str]) -> Process:
     argv = (
+        # Whatever is routine gives way on a busy machine; the urgent lane gives way to nobody.
+        *(() if queue == "push-urgent" else ("nice", "-n", "5")),
         *(sys.executable, "-m", "celery", "-A", "exchange.worker", "worker"),
         *("--pool", "threads", "--concurrency", str(threads), "--queues", queue),
         *("--hostname", f"{name}@%h", "--without-gossip", "--without-mingle", "--without-heartbeat"),

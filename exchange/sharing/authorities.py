@@ -30,6 +30,7 @@ def propose_authority(endpoint_id: UUID, *, pem: str, actor: Actor, now: datetim
     Invalid `authority.…`, field `pem`.
     """
     actor.require(Permission.ENDPOINT_MANAGE)
+    Endpoint.objects.seen(endpoint_id, actor)  # first: a stranger learns nothing by what is refused
     proposed = checked_authority(pem, now=now)
     columns = {"proposed_authority": proposed, "authority_proposed_by": actor.person_id}
     return _change(endpoint_id, columns, Action.ENDPOINT_AUTHORITY_PROPOSED, actor=actor, now=now)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import signal
 import threading
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -17,6 +18,10 @@ from django.core.management.base import BaseCommand, CommandError
 from exchange.checks import refuse_unsafe_start
 from exchange.poller import Poller
 from exchange.stations import run_due
+
+
+def _work_on(queues: Sequence[str]) -> None:
+    run_due(queues)
 
 
 class Command(BaseCommand):
@@ -36,7 +41,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{done} pieces of work were looked at.")
             return
         # One thread per queue: a long validation must not keep a notice waiting.
-        pollers = [Poller([one], seconds=settings.HX_POLL_SECONDS, run_due=run_due) for one in queues]
+        pollers = [Poller([one], seconds=settings.HX_POLL_SECONDS, run_due=_work_on) for one in queues]
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())

@@ -22,7 +22,7 @@ from exchange.domains import look
 from exchange.domains.look import Seen, look_for
 from tests.accounts import cases as given
 from tests.cast import NOW
-from tests.exchange.push.test_guard import Canary
+from tests.exchange.push.canary import Canary
 
 TOKEN = "AbCdEfGhIjKlMnOpQrSt"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ def staff() -> None:
     cast.person(cast.operator().organisation, "Olga", (Role.EXCHANGE_ADMIN,))
 
 
-def failing(since: datetime | None, **columns: object) -> tuple[HashList, Endpoint]:
+def failing(since: datetime | None, **columns: Any) -> tuple[HashList, Endpoint]:
     hash_list = new_list(cast.harbor())
     endpoint = endpoint_of(cast.lumen(), "https://hooks.example.org/?token=t", failing_since=since, **columns)
     publish(hash_list)
