@@ -8,7 +8,7 @@ ARGS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := deploy/lock
 
-.PHONY: help demo test faults bench lint format lock clean
+.PHONY: help demo test faults bench pictures lint format lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show these targets
@@ -25,6 +25,9 @@ faults: $(VENV)/.test ## Only the runs that kill, flush and hang things
 
 bench: $(VENV)/.test ## Benchmarks, one JSON object per line (ARGS="--only NAME…")
 	@HX_DEMO=1 $(BIN)/python -m tests.benchmarks $(ARGS)
+
+pictures: $(VENV)/.test ## Photograph the pages that the README shows, in the real demo
+	@$(BIN)/python -m tests.pictures
 
 lint: $(VENV)/.test ## ruff, import contracts, mypy
 	@$(BIN)/python -m tests.run --only-lint $(ARGS)
