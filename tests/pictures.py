@@ -46,12 +46,11 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """`who` looks (None: anybody), at `address`; `below` is where on the page the picture begins."""
+    """`who` looks (None: anybody), at `address`."""
 
     name: str
     who: tuple[str, Role] | None
     address: str
-    below: str = ""
     width: int = 1180
     height: int = 800
 
@@ -62,10 +61,9 @@ def pictures(world: World) -> list[Picture]:
     return [
         Picture("welcome", None, "/"),
         Picture("list", publisher, a_list),
-        Picture("coverage", publisher, f"{a_list}/releases/2", below="#coverage"),
+        Picture("coverage", publisher, f"{a_list}/releases/2"),
         Picture("catalogue", ("Pixelhaus", Role.INTEGRATOR), "/catalogue"),
         Picture("endpoints", ("Lumen", Role.INTEGRATOR), "/endpoints"),
-        Picture("applications", staff, "/applications"),
         Picture("audit", staff, "/audit"),
         Picture("system", staff, "/system"),
         Picture("phone", publisher, a_list, width=390, height=780),
@@ -141,8 +139,6 @@ def _take(browser: Browser, url: str, world: World, picture: Picture, known: dic
     answer = page.goto(url + picture.address)
     if answer is None or answer.status != 200:
         raise SystemExit(f"{picture.address} does not answer 200")
-    if picture.below and page.locator(picture.below).count():
-        page.locator(picture.below).first.evaluate("one => one.scrollIntoView()")
     page.screenshot(path=INTO / f"{picture.name}.png")
     context.close()
 
