@@ -1,0 +1,179 @@
+"""A member's pages in a real Chromium: accessible in every state, and walked from a key to a first notice."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Browser, Page, expect
+
+from accounts.identity.models import User
+from exchange.push.deliver import deliver_due
+from exchange.push.models import Attempt
+from exchange.push.schedule import Lane
+from exchange.sharing.models import Endpoint
+from hashsets.trust.directory import refresh_directory
+from tests import cast
+from tests.exchange.push.conftest import members as members
+from tests.exchange.push.receivers import Members
+from tests.exchange.web.subscribe.scene import Scene, challenge_secret, set_scene
+from tests.exchange.web.test_browser import WIDTHS, Scheme, Sight, faults_of, sign_in
+from tests.exchange.world import new_list, publish
+from tests.hashsets.releases.world import NOW
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+BUTTON = "main form:not(.filters) .button"
+
+
+def sights(scene: Scene) -> list[Sight]:
+    """Every page of the area, in each state that looks different."""
+    lumen, harbor = cast.lumen(now=NOW), cast.harbor(now=NOW)
+    engineer, viewer, publisher = lumen.integrator.user, lumen.viewer.user, harbor.second_admin.user
+    fresh = cast.pixelhaus(now=NOW).integrator.user
+
+    def each(name: str, rows: dict[str, Any], address: str, who: User, tails: tuple[str, ...]) -> list[Sight]:
+        return [
+            Sight(f"{name}-{state}{tail.replace('/', '-')}", who, address.format(row.id) + tail)
+            for state, row in rows.items()
+            for tail in tails
+        ]
+
+    lists = {name: row for name, row in scene.lists.items() if name != "hidden"}
+    credential = f"/organisation/credentials/{scene.credentials['live'].id}"
+    endpoint = f"/endpoints/{scene.endpoints['active'].id}"
+    policy = f"/subscriptions/{scene.subscriptions['followed'].id}/policy"
+    asked = f"/lists/{scene.lists['asked'].id}/access"
+    return [
+        Sight("catalogue", engineer, "/catalogue"),
+        Sight("catalogue-none", engineer, "/catalogue?q=nothing+like+this"),
+        Sight("catalogue-public", None, "/catalogue"),
+        Sight("entry-public", None, f"/catalogue/{scene.lists['public'].id}"),
+        *each("entry", lists, "/catalogue/{}", engineer, ("",)),
+        Sight("entry-viewer", viewer, f"/catalogue/{scene.lists['open'].id}"),
+        Sight("ask-wrong", engineer, f"/catalogue/{scene.lists['request'].id}", press="main form .button"),
+        Sight("subscriptions", engineer, "/subscriptions"),
+        Sight("subscriptions-none", fresh, "/subscriptions"),
+        *each("subscription", dict(scene.subscriptions), "/subscriptions/{}", engineer, ("",)),
+        Sight("policy", engineer, policy),
+        Sight("policy-preview", engineer, policy, press="main form .button"),
+        Sight("policy-wrong", engineer, policy.replace("policy", "end")),
+        Sight("credentials", engineer, "/organisation/credentials"),
+        Sight("credentials-none", fresh, "/organisation/credentials"),
+        Sight("credential-new", engineer, "/organisation/credentials/new"),
+        Sight("credential-wrong", engineer, "/organisation/credentials/new", press=BUTTON),
+        *each("credential", dict(scene.credentials), "/organisation/credentials/{}", engineer, ("",)),
+        Sight("credential-roll", engineer, f"{credential}/roll"),
+        Sight("credential-rolled", engineer, f"{credential}/roll", press=BUTTON),
+        Sight("credential-revoke", engineer, f"{credential}/revoke"),
+        Sight("endpoints", engineer, "/endpoints?closed=yes"),
+        Sight("endpoints-none", fresh, "/endpoints"),
+        Sight("endpoint-new", engineer, "/endpoints/new"),
+        Sight("endpoint-wrong", engineer, "/endpoints/new", press=BUTTON),
+        *each("endpoint", dict(scene.endpoints), "/endpoints/{}", engineer, ("",)),
+        *(Sight(f"endpoint-{act}", engineer, f"{endpoint}/{act}") for act in ("address", "replay", "close")),
+        Sight("endpoint-replay-wrong", engineer, f"{endpoint}/address", press=BUTTON),
+        Sight("endpoint-secret", engineer, f"{endpoint}/secret"),
+        Sight("endpoint-rotated", engineer, f"{endpoint}/secret", press=BUTTON),
+        Sight("attempts", engineer, "/attempts"),
+        Sight("attempts-none", fresh, "/attempts"),
+        Sight("attempts-filtered", engineer, "/attempts?kind=challenge"),
+        *each("attempt", dict(scene.attempts), "/attempts/{}", engineer, ("",)),
+        Sight("access", publisher, asked),
+        Sight("access-none", publisher, f"/lists/{scene.lists['request'].id}/access"),
+        Sight("access-not-named", publisher, f"/lists/{scene.lists['open'].id}/access"),
+        *(
+            Sight(f"access-{name}", publisher, f"/lists/{row.hash_list_id}/access/{row.id}")
+            for name, row in scene.requests.items()
+        ),
+        Sight("getting-started", engineer, "/getting-started"),
+        Sight("getting-started-fresh", fresh, "/getting-started"),
+        Sight("quick-start", None, "/getting-started/quick-start"),
+        Sight("sandbox", None, "/getting-started/sandbox"),
+        Sight("error-codes", None, "/api/v1/errors"),
+    ]
+
+
+def walk(browser: Browser, url: str, scene: Scene, *, language: str, width: int, scheme: Scheme) -> list[str]:
+    """Look at all of them; returns what is wrong, by name of the sight."""
+    faults: list[str] = []
+    pages: dict[object, Page] = {}
+    for sight in sights(scene):
+        key = sight.who.pk if sight.who else None
+        if key not in pages:
+            context = browser.new_context(
+                viewport={"width": width, "height": WIDTHS[width]}, color_scheme=scheme, locale=language
+            )
+            pages[key] = context.new_page()
+            if sight.who:
+                sign_in(pages[key], url, sight.who)
+        page = pages[key]
+        page.goto(url + sight.address)
+        if sight.press:
+            page.locator(sight.press).first.click()
+        assert page.locator("html").get_attribute("lang") == language[:2]
+        faults += [f"{sight.name}: {fault}" for fault in faults_of(page)]
+    for page in pages.values():
+        page.context.close()
+    return faults
+
+
+@pytest.mark.parametrize(
+    ("language", "width", "scheme"),
+    [
+        ("fr-FR", 320, "dark"),
+        pytest.param("en-GB", 1280, "light", marks=pytest.mark.slow),
+        pytest.param("en-GB", 320, "light", marks=pytest.mark.slow),
+        pytest.param("fr-FR", 1280, "light", marks=pytest.mark.slow),
+    ],
+)
+def test_every_page_is_accessible_in_every_state(
+    live_server: Any, browser: Browser, language: str, width: int, scheme: Scheme
+) -> None:
+    found = walk(browser, live_server.url, set_scene(), language=language, width=width, scheme=scheme)
+    assert found == []
+
+
+def test_an_engineer_walks_from_a_key_to_the_first_verified_notice(
+    live_server: Any, browser: Browser, members: Members
+) -> None:
+    refresh_directory(now=timezone.now())
+    row = new_list(cast.harbor(now=NOW), "Known files")
+    publish(row, now=timezone.now())
+    url, page = live_server.url, browser.new_context(locale="en-GB").new_page()
+    sign_in(page, url, cast.lumen(now=NOW).integrator.user)
+
+    page.goto(f"{url}/getting-started")
+    expect(page.locator("main")).to_contain_text("0 of 7 steps are done.")
+    page.get_by_role("link", name="Issue a key").click()
+    page.get_by_label("What is it for?").fill("sync server")
+    page.get_by_label("Confirm what has been applied").check()
+    page.get_by_role("button", name="Issue it and show the key").click()
+    assert re.fullmatch(r"hx_live_\w{38}", page.locator("#secret-value").inner_text())
+
+    page.goto(f"{url}/catalogue")
+    page.get_by_role("link", name="Known files").click()
+    page.get_by_role("button", name="Follow this list").click()
+    expect(page.locator("main .note.success").first).to_contain_text("You follow this list now.")
+
+    page.goto(f"{url}/endpoints/new")
+    page.get_by_label("Address").fill(members.url("challenge"))
+    page.get_by_role("button", name="Register it and show the secret").click()
+    members.secret = challenge_secret(page.locator("#secret-value").inner_text())
+    page.get_by_role("link", name="I have copied it").click()
+    page.get_by_role("button", name="Send the question now").click()
+    expect(page.locator("main .note.success").first).to_contain_text("the endpoint is yours")
+
+    deliver_due(Lane.ROUTINE, now=timezone.now())
+    assert Attempt.objects.latest("id").kind == "release"
+    page.reload()
+    expect(page.locator("main")).to_contain_text("It takes notices.")
+    page.get_by_role("link", name="All tries of this endpoint").click()
+    page.locator("tbody a").first.click()
+    expect(page.locator("h1")).to_have_text("Release")
+    expect(page.locator("main")).to_contain_text("release 1")
+    page.goto(f"{url}/getting-started")
+    expect(page.locator("main")).to_contain_text("4 of 7 steps are done.")
+    assert Endpoint.objects.get().failures == 0
+    page.context.close()
