@@ -1,18 +1,12 @@
-"""Seals and opens a text with this installation's own keys: for callers that know a purpose and no row, as
-libraries do that keep a secret inside a JSON value.
+"""Seals and opens a text with this installation's own keys: for callers that know a purpose and no row, as a
+session does that keeps a secret until it has an owner.
 """
 
 from __future__ import annotations
 
-from typing import Final
-
 from accounts.errors import Corrupt
 from accounts.sealing.keyring import current_keyring
 from accounts.sealing.sealing import seal, unseal
-
-SECOND_FACTORS: Final = "Authenticator:data"
-"""The context of what allauth keeps of a person's second factor. Its hooks are not told whose it is, so it is
-bound to its purpose and not to a row."""
 
 
 def seal_text(text: str, *, context: str) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from io import StringIO
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -18,12 +17,9 @@ from pytest_django import Settings
 
 from accounts.audit.actions import Action
 from accounts.audit.models import AuditEvent
-from accounts.errors import Corrupt
 from accounts.rotation.rotate import rotate_secrets, standing
 from accounts.sealing.columns import SealedField, context_of
-from accounts.sealing.keyring import current_keyring
-from accounts.sealing.places import _InJSON, sealed_places
-from accounts.sealing.sealing import Keyring, seal, unseal
+from accounts.sealing.places import sealed_places
 from exchange.calls.models import RememberedCall
 from exchange.calls.remember import Answer, claim, settle
 from exchange.checks import secrets_can_be_opened
@@ -173,7 +169,7 @@ def test_a_key_that_was_dropped_too_early_stops_the_start(settings: Settings) ->
 def test_the_start_before_the_first_migration_finds_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection.introspection, "table_names", lambda *_: [])
     monkeypatch.setattr(
-        "accounts.sealing.places._Column.counts", lambda _self: pytest.fail("there is no table")
+        "accounts.sealing.places.Place.counts", lambda _self: pytest.fail("there is no table")
     )
     assert secrets_can_be_opened(databases=["default"]) == []
 
@@ -234,35 +230,3 @@ def test_a_column_that_is_not_sealed_has_no_context() -> None:
         context_of(PrivateKey, "public", UUID(int=1))
     with pytest.raises(ValueError, match="bound to its row"):
         SealedField(bound_to="everywhere")
-
-
-@pytest.mark.django_db
-def test_sealed_strings_inside_a_json_value_follow_too(settings: Settings) -> None:
-    """As allauth keeps seeds and recovery codes: a JSON column, here one that every installation has."""
-    settings.HX_SECRETS_KEYS = (K1,)
-    old = Keyring((K1,))
-    data: dict[str, Any] = {
-        "secret": seal(b"seed", keyring=old, context="c"),
-        "codes": [seal(b"one", keyring=old, context="c"), "plain"],
-        "used_mask": 3,
-    }
-    push_key.ensure_key(NOW)
-    event = AuditEvent.objects.order_by("number").first()
-    if event is None:
-        cast.lumen()
-        event = AuditEvent.objects.order_by("number").first()
-    assert event is not None
-    AuditEvent.objects.filter(pk=event.pk).update(facts=data)
-    settings.HX_SECRETS_KEYS = (K2, K1)
-    place = _InJSON(AuditEvent, "facts", "c")
-    assert place.counts() == {"k1": 2}
-    batch = place.reseal(current_keyring(), after=None, limit=1_000)
-    assert (batch.resealed, batch.refused) == (2, [])
-    event.refresh_from_db()
-    new = Keyring((K2,))
-    facts: Any = event.facts
-    assert unseal(facts["secret"], keyring=new, context="c") == b"seed"
-    assert unseal(facts["codes"][0], keyring=new, context="c") == b"one"
-    assert (facts["codes"][1], facts["used_mask"]) == ("plain", 3)
-    with pytest.raises(Corrupt):
-        unseal(facts["secret"], keyring=new, context="d")

@@ -129,6 +129,9 @@ def operations(private: Private) -> Iterator[tuple[str, str, dict[str, object]]]
     yield "post", f"{api}/renewal", {}
     yield "post", f"{api}/renewal/signatures", {"hosted": True}
     yield "post", f"{api}/close", {}
+    yield "get", f"{api}/erasures", {}
+    named = {"type": "sha256", "hash": "0" * 64}
+    yield "post", f"{api}/erasures", {"entries": [named], "reason": "court_order"}
     offer = ListTransfer.objects.create(
         hash_list=private.hash_list,
         giver=private.world.crew.organisation,

@@ -194,7 +194,7 @@ def test_an_answer_is_sealed_at_rest_and_forgotten_after_a_day(member: Caller) -
     assert secret not in row.sealed_body
     later = timezone.now() + timedelta(hours=25)
     assert forgetting_due(timezone.now(), 10) == []
-    assert forgetting_due(later, 10) == ["answers"]
+    assert "answers" in forgetting_due(later, 10)
     forget("answers", now=later)
     assert RememberedCall.objects.count() == 0
 

@@ -165,7 +165,7 @@ def test_an_engineer_walks_from_a_key_to_the_first_verified_notice(
     page.get_by_role("button", name="Send the question now").click()
     expect(page.locator("main .note.success").first).to_contain_text("the endpoint is yours")
 
-    deliver_due(Lane.ROUTINE, now=timezone.now())
+    deliver_due(lane=Lane.ROUTINE, now=timezone.now())
     assert Attempt.objects.latest("id").kind == "release"
     page.reload()
     expect(page.locator("main")).to_contain_text("It takes notices.")
