@@ -11,8 +11,10 @@ import http.client
 import json
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import SplitResult, quote_plus, urlencode, urlsplit
 
@@ -63,6 +65,10 @@ def fetch_json(
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     deadline = time.monotonic() + SECONDS
     line = _Pinned(parts)
+    # Socket time-outs count from one byte to the next: who sends a head drop by drop is cut off here.
+    patience = threading.Timer(SECONDS, line.cut)
+    patience.daemon = True
+    patience.start()
     try:
         line.request("GET" if body is None else "POST", target, body=body, headers=headers)
         answer = line.getresponse()
@@ -70,6 +76,7 @@ def fetch_json(
     except (OSError, http.client.HTTPException, ValueError) as failure:
         raise Unanswered(type(failure).__name__) from failure
     finally:
+        patience.cancel()
         line.close()
     if answer.status != http.client.OK:
         raise Unanswered(f"status {answer.status}")
@@ -105,9 +112,19 @@ class _Pinned(http.client.HTTPConnection):
             if self._secure:
                 context = ssl.create_default_context()
                 context.minimum_version = ssl.TLSVersion.TLSv1_2
-                self.sock = context.wrap_socket(self.sock, server_hostname=self.host)
+                # In two steps, so that `cut` finds the socket during the handshake too.
+                self.sock = context.wrap_socket(
+                    self.sock, server_hostname=self.host, do_handshake_on_connect=False
+                )
+                self.sock.do_handshake()
             return
         raise failure
+
+    def cut(self) -> None:
+        """End whatever waits on this connection, from another thread."""
+        if self.sock is not None:
+            with suppress(OSError):
+                self.sock.shutdown(socket.SHUT_RDWR)
 
 
 def _read(answer: http.client.HTTPResponse, deadline: float) -> bytes:

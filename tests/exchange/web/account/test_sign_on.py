@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -269,6 +272,33 @@ def test_an_issuer_inside_our_walls_is_refused_and_never_asked(issuer: str) -> N
     if "?" not in issuer:
         with pytest.raises(Unanswered):
             fetch_json(issuer)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_provider_that_answers_drop_by_drop_is_cut_off(
+    scheme: str, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exchange.sign_on.fetch.SECONDS", 1.0)
+    settings.HX_LOOPBACK_ENDPOINTS = True
+    # The head of a TLS record of 16 KiB, or of an answer: neither ever ends.
+    head, drops = b"\x16\x03\x03\x40\x00" if scheme == "https" else b"HTTP/1.1 200 OK\r\nX: ", 0
+    with socket.create_server(("127.0.0.1", 0)) as door:
+
+        def drip() -> None:
+            nonlocal drops
+            line, _ = door.accept()
+            with line, suppress(OSError):
+                for _ in range(200):  # ten seconds, each wait far below the socket's own time-out
+                    line.sendall(head[drops : drops + 1] or b"0")
+                    drops += 1
+                    time.sleep(0.05)
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        with pytest.raises(Unanswered):
+            fetch_json(f"{scheme}://localhost:{door.getsockname()[1]}/keys")
+        thread.join()
+    assert 0 < drops < 100
 
 
 def test_outside_the_demo_not_even_loopback_is_asked(provider: Provider, settings: Any) -> None:
