@@ -57,6 +57,8 @@ def _meets_the_database(item: pytest.Item, fixtures: set[str]) -> bool:
     """Say whether another database may give another result; a stack brings its own."""
     if fixtures & {"new_stack", "running_stack"}:
         return False
+    if item.get_closest_marker("browser") is not None and item.get_closest_marker("slow") is not None:
+        return False  # how else a page looks: in the other language, at the other width
     return item.get_closest_marker("django_db") is not None or bool(fixtures & {"db", "transactional_db"})
 
 
