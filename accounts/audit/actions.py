@@ -121,6 +121,7 @@ class Action(StrEnum):
     REPOSITORY_DELEGATED = "repository.delegated"
 
     LIST_FINDABLE_SET = "list.findable_set"
+    LIST_INLINE_DELTA_SET = "list.inline_delta_set"
     ACCESS_REQUESTED = "access.requested"
     ACCESS_WITHDRAWN = "access.withdrawn"
     ACCESS_AGREED = "access.agreed"
@@ -130,6 +131,7 @@ class Action(StrEnum):
     SUBSCRIPTION_STARTED = "subscription.started"
     SUBSCRIPTION_ENDED = "subscription.ended"
     SUBSCRIPTION_POLICY_SET = "subscription.policy_set"
+    SUBSCRIPTION_INLINE_DELTA_SET = "subscription.inline_delta_set"
     ENDPOINT_REGISTERED = "endpoint.registered"
     ENDPOINT_VERIFIED = "endpoint.verified"
     ENDPOINT_PAUSED = "endpoint.paused"

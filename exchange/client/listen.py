@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from accounts.errors import Conflict, Invalid, Refusal, Unauthenticated
 from exchange.client.receive import (
     CHALLENGE_TYPE,
     MAX_BODY,
+    ListNews,
     Notice,
     SeenNotices,
     Trust,
@@ -105,12 +106,12 @@ class Receiver:
         host: str,
         port: int,
         *,
-        on_lists: Callable[[list[str]], None],
+        on_news: Callable[[Sequence[ListNews]], None],
         tell: Tell,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.trust: Trust | None = None
-        self._on_lists = on_lists
+        self._on_news = on_news
         self._tell = tell
         self._clock = clock
         self._seen = SeenNotices()
@@ -154,7 +155,7 @@ class Receiver:
                 "notice",
                 {"notice": notice.id, "lists": {one.list_id: one.release for one in notice.lists}},
             )
-            self._on_lists([one.list_id for one in notice.lists])
+            self._on_news(notice.lists)
         self._seen.remember(notice.id, now=self._clock())
         return 204, b""
 

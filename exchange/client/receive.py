@@ -23,7 +23,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from accounts.errors import Conflict, Invalid, Unauthenticated
 
-MAX_BODY: Final = 4_096
+MAX_BODY: Final = 16_384
+MAX_INLINE: Final = 8_192
+"""Notices are thin (4 KB); a member who asked for it gets small deltas in them as well."""
 TOLERANCE_SECONDS: Final = 300
 RELEASE_TYPE: Final = "release.published"
 CHALLENGE_TYPE: Final = "endpoint.challenge"
@@ -36,12 +38,17 @@ _MAX_SEEN = 10_000
 
 @dataclass(frozen=True, slots=True)
 class DeltaNews:
-    """`sha256` is None when several files make up the delta: the manifest names them."""
+    """`sha256` is None when several files make up the delta: the manifest names them.
+
+    `inline` is the file itself, where it came along and has this digest. It is no reason to believe anything:
+    `sync` uses it when the publisher's signed metadata name the same digest, instead of a download.
+    """
 
     base: int
     release: int
     length: int
     sha256: str | None
+    inline: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,12 +261,22 @@ def _list_news(one: Any) -> ListNews:
 
 def _delta_news(delta: Any) -> DeltaNews:
     several = isinstance(delta, dict) and delta.get("sha256") is None
+    sha256 = None if several else _digest(delta)
     return DeltaNews(
         base=_count(delta, "from"),
         release=_count(delta, "to"),
         length=_count(delta, "length"),
-        sha256=None if several else _digest(delta),
+        sha256=sha256,
+        inline=_inline(delta.get("inline"), sha256),
     )
+
+
+def _inline(encoded: Any, sha256: str | None) -> bytes | None:
+    """The file that came along; None when it is not what the notice says it is: then it is downloaded."""
+    raw = _unbase64(encoded) if isinstance(encoded, str) else None
+    if raw is None or len(raw) > MAX_INLINE or hashlib.sha256(raw).hexdigest() != sha256:
+        return None
+    return raw
 
 
 def _member(document: Any, name: str, kind: type) -> Any:

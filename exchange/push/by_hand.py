@@ -68,6 +68,7 @@ def resend_attempt(
 ) -> Attempt:
     """Send the notice of an earlier attempt once more: the same id and bytes, signed afresh.
 
+    Without the bytes of deltas that it may have carried: the log does not keep them.
     A 2xx counts as one to the first try did. Takes up to 10 s. Errors: NotAllowed `permission.missing`;
     NotFound `attempt.not_found`; Conflict `attempt.not_resendable` for what was no release notice or tells of
     a list that is no longer followed, `endpoint.unproven`; Throttled `endpoint.asked_too_often`.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 from uuid import UUID
 
+from exchange.push.inline import DeltaFile, inline_deltas
 from exchange.push.notice import Delta, News, Notice, compose
 from exchange.sharing.models import Endpoint, EndpointCursor
 from hashsets.core.manifest import delta_name
@@ -26,11 +27,14 @@ class Owed(NamedTuple):
     latest: int
     urgent: int
     replays: int
+    inline: bool
+    member_id: UUID
 
 
 _OWED = (
     *("endpoint_id", "hash_list_id", "notified_release"),
     *("hash_list__latest_release", "hash_list__urgent_release", "replays"),
+    *("hash_list__inline_delta", "endpoint__organisation_id"),
 )
 
 
@@ -41,7 +45,7 @@ class Published:
 
     release: Release
     delta_lengths: Mapping[int, int]
-    delta_files: Mapping[int, tuple[str, ...]]
+    delta_files: Mapping[int, tuple[DeltaFile, ...]]
 
     def delta_from(self, base: int) -> Delta | None:
         """How many bytes lead from `base` to the newest release; None when no unbroken chain does."""
@@ -54,19 +58,40 @@ class Published:
             base=base,
             release=newest,
             length=sum(self.delta_lengths[step] for step in steps),
-            sha256=files[0] if len(steps) == 1 and len(files) == 1 else None,
+            sha256=files[0].sha256 if len(steps) == 1 and len(files) == 1 else None,
         )
+
+    def single_file(self, base: int) -> DeltaFile | None:
+        """The one file that leads from `base` to the newest release, when it is one."""
+        files = self.delta_files.get(base, ())
+        return files[0] if len(files) == 1 else None
 
 
 def notices_for(endpoints: Sequence[Endpoint]) -> dict[UUID, Notice]:
     """One notice for each endpoint that is behind on a list; endpoints that are owed nothing are left out."""
     owed = _owed_to(endpoints)
     published = _published(owed)
+    inline = inline_deltas(_could_travel(owed, published))
     news: dict[UUID, list[News]] = defaultdict(list)
     for one in owed:
         if (newest := published.get((one.list_id, one.latest))) is not None:
-            news[one.endpoint_id].append(_news(one, newest))
+            told = _news(one, newest)
+            if told.delta and (carried := inline.get((one.member_id, one.list_id, one.notified))):
+                told = replace(told, delta=replace(told.delta, inline=carried))
+            news[one.endpoint_id].append(told)
     return {endpoint_id: compose(endpoint_id, told) for endpoint_id, told in news.items()}
+
+
+def _could_travel(
+    owed: Iterable[Owed], published: Mapping[tuple[str, int], Published]
+) -> dict[tuple[UUID, str, int], DeltaFile]:
+    """By (member, list, base): single delta files of lists whose publisher lets them travel in notices."""
+    found = {}
+    for one in owed:
+        newest = published.get((one.list_id, one.latest)) if one.inline else None
+        if newest is not None and (file := newest.single_file(one.notified)) is not None:
+            found[one.member_id, one.list_id, one.notified] = file
+    return found
 
 
 def newest_news(endpoint: Endpoint) -> list[News]:
@@ -114,17 +139,18 @@ def _delta_lengths(owed: Sequence[Owed]) -> dict[str, dict[int, int]]:
     return lengths
 
 
-def _delta_files(newest: Iterable[tuple[str, int]]) -> dict[tuple[str, int], tuple[str, ...]]:
-    """The SHA-256 of the delta files that lead from the release before to each of `newest`."""
+def _delta_files(newest: Iterable[tuple[str, int]]) -> dict[tuple[str, int], tuple[DeltaFile, ...]]:
+    """The delta files that lead from the release before to each of `newest`."""
     wanted = set(newest)
-    files: dict[tuple[str, int], list[str]] = defaultdict(list)
+    files: dict[tuple[str, int], list[DeltaFile]] = defaultdict(list)
     rows = TargetFile.objects.filter(
         hash_list_id__in={list_id for list_id, _ in wanted}, release__in={number for _, number in wanted}
     )
-    for list_id, number, path, sha256 in rows.values_list("hash_list_id", "release", "path", "sha256"):
+    facts = rows.values_list("hash_list_id", "release", "path", "sha256", "length")
+    for list_id, number, path, sha256, length in facts:
         slug = path.removeprefix(f"{list_id}/").partition(".")[0]
         if (list_id, number) in wanted and path == delta_name(list_id, slug, number - 1, number):
-            files[list_id, number].append(sha256)
+            files[list_id, number].append(DeltaFile(list_id, path, sha256, length))
     return {key: tuple(found) for key, found in files.items()}
 
 

@@ -38,7 +38,7 @@ class Attempt(models.Model):
         max_length=24, help_text="delivered, refused, timeout, unreachable, blocked, …"
     )
     status = models.PositiveSmallIntegerField(null=True, help_text="HTTP status, if an answer came")
-    request_body = models.TextField(blank=True)
+    request_body = models.TextField(blank=True)  # without bytes of deltas: they hold hashes in full
     response_head = models.TextField(blank=True, help_text="first bytes of the answer, at most 1 KB kept")
     error = models.CharField(max_length=300, blank=True)
 

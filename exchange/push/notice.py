@@ -1,7 +1,8 @@
 """What a notice says: thin JSON under 4 KB, the same bytes at every try. Pure.
 
 Thin because bodies end up in receivers' logs, a pull can be audited, and a late thin notice is still true;
-a forged one can only cause a pull, which TUF verifies.
+a forged one can only cause a pull, which TUF verifies. Where publisher and member both want it, the bytes of
+small deltas travel along: they save a download and are believed no more than a downloaded file is.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
 MAX_BODY = 4_096
+"""Without the bytes of deltas."""
+MAX_INLINE = 8_192
+"""So many bytes of deltas may one notice carry, before base64."""
 RELEASE_TYPE = "release.published"
 CHALLENGE_TYPE = "endpoint.challenge"
 PING_TYPE = "endpoint.ping"
@@ -26,12 +30,14 @@ class Delta:
     """How to come from `base` (what the endpoint was last told of) to `release`: bytes of all files together.
 
     `sha256` names the file when it is exactly one; with several the manifest names them, and it is None.
+    `inline` are the bytes of that one file, where they may travel in the notice.
     """
 
     base: int
     release: int
     length: int
     sha256: str | None
+    inline: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +57,14 @@ class News:
     replays: int = 0
 
     def as_json(self) -> dict[str, object]:
-        delta = self.delta and {
+        delta: dict[str, object] | None = self.delta and {
             "from": self.delta.base,
             "to": self.delta.release,
             "length": self.delta.length,
             "sha256": self.delta.sha256,
         }
+        if delta and self.delta and self.delta.inline is not None:
+            delta["inline"] = base64.b64encode(self.delta.inline).decode()
         return {
             "list_id": self.list_id,
             "release": self.release,
@@ -65,6 +73,10 @@ class News:
             "tuf": {"timestamp": self.timestamp_version, "snapshot": self.snapshot_version},
             "delta": delta,
         }
+
+    def thin(self) -> News:
+        """The same without the bytes of the delta."""
+        return replace(self, delta=self.delta and replace(self.delta, inline=None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +88,12 @@ class Notice:
     body: bytes
     releases: dict[str, int]
     urgent: bool = False
+    thin: bytes | None = None
+
+    @property
+    def logged(self) -> bytes:
+        """The body as our log keeps it: without the bytes of deltas, which hold hashes in full."""
+        return self.body if self.thin is None else self.thin
 
 
 def compose(endpoint_id: UUID, news: Sequence[News]) -> Notice:
@@ -87,25 +105,44 @@ def compose(endpoint_id: UUID, news: Sequence[News]) -> Notice:
     if not news:
         raise ValueError("A notice tells of one list at least.")
     ordered = sorted(news, key=lambda one: (not one.urgent, one.published_at, one.list_id))
-    fitting = len(ordered)
-    while len(body := _release_body(endpoint_id, ordered[:fitting])) >= MAX_BODY:
-        fitting -= 1
-    releases = {one.list_id: one.release for one in ordered[:fitting]}
+    told = [one.thin() for one in ordered]
+    while len(thin := _release_body(endpoint_id, told)) >= MAX_BODY:
+        told.pop()
+    releases = {one.list_id: one.release for one in told}
+    carrying = _with_deltas(ordered[: len(told)])
+    inline = [one.list_id for one in carrying if one.delta and one.delta.inline is not None]
     return Notice(
-        id=notice_id(endpoint_id, releases, replays=sum(one.replays for one in ordered[:fitting])),
+        id=notice_id(endpoint_id, releases, replays=sum(one.replays for one in told), inline=inline),
         kind="release",
-        body=body,
+        body=_release_body(endpoint_id, carrying) if inline else thin,
         releases=releases,
-        urgent=any(one.urgent for one in ordered[:fitting]),
+        urgent=any(one.urgent for one in told),
+        thin=thin if inline else None,
     )
 
 
-def notice_id(endpoint_id: UUID, releases: dict[str, int], *, replays: int = 0) -> str:
+def _with_deltas(news: Sequence[News]) -> list[News]:
+    """`news` with the bytes of as many deltas, from the first on, as a notice may carry."""
+    room, carrying = MAX_INLINE, []
+    for one in news:
+        length = len(one.delta.inline) if one.delta and one.delta.inline is not None else 0
+        carrying.append(one if length <= room else one.thin())
+        room -= length if length <= room else 0
+    return carrying
+
+
+def notice_id(
+    endpoint_id: UUID, releases: dict[str, int], *, replays: int = 0, inline: Collection[str] = ()
+) -> str:
     """`msg_<endpoint>_<digest>`: says whom it is for, and is the same for the same endpoint and releases.
 
     Told again by a replay it is another notice: receivers rightly do nothing upon an id that they have seen.
+    With the deltas of other lists in it (`inline`) it is another one too: one id, one body.
     """
-    told = ",".join(f"{list_id}:{release}" for list_id, release in sorted(releases.items()))
+    told = ",".join(
+        f"{list_id}:{release}" + ("+" if list_id in inline else "")
+        for list_id, release in sorted(releases.items())
+    )
     return _id(endpoint_id, f"{endpoint_id}|{told}" + (f"|{replays}" if replays else ""))
 
 

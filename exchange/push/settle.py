@@ -101,7 +101,7 @@ def attempt_of(one: Tried) -> Attempt:
         duration_ms=one.answer.duration_ms,
         outcome=one.answer.outcome.value,
         status=one.answer.status,
-        request_body=one.notice.body.decode(),
+        request_body=one.notice.logged.decode(),
         response_head=one.answer.head,
         error=one.answer.error[:MAX_ERROR],
     )

@@ -43,6 +43,13 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
         own = self.filter(organisation_id=actor.organisation())
         return own.exclude(hash_list__sandbox="") if actor.is_test else own
 
+    def mine(self, subscription_id: uuid.UUID, actor: Actor) -> Subscription:
+        """One that has not ended. Errors: NotFound `subscription.not_found`."""
+        found = self.of(actor).filter(id=subscription_id, ended_at__isnull=True).first()
+        if found is None:
+            raise NotFound("There is no such subscription.", code="subscription.not_found")
+        return found
+
     def current(self) -> SubscriptionQuerySet:
         """Subscriptions that count: not ended, of an active member that may still see the list."""
         return self.filter(

@@ -134,6 +134,11 @@ class HashList(models.Model):
         db_default=False,
         help_text="members outside a named audience may know of it and ask for access",
     )
+    inline_delta = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="small deltas may travel in notices, to members who ask for it",
+    )
     sandbox = models.CharField(
         max_length=16,
         choices=Sandbox.choices,

@@ -162,7 +162,7 @@ def refused() -> dict[str, tuple[Notice, dict[str, str], int]]:
     notice, other = fresh(), fresh(uuid.uuid4())
     changed = Notice(notice.id, notice.kind, notice.body.replace(b'"release":7', b'"release":8'), {})
     renamed = Notice(notice.id, notice.kind, other.body, {})
-    long = Notice(notice.id, notice.kind, notice.body + b" " * 4_096, {})
+    long = Notice(notice.id, notice.kind, notice.body + b" " * 16_384, {})
     no_json = Notice(notice.id, notice.kind, b"\xff{", {})
     no_lists = saying(notice, "release.published", lists=[7])
     sign_this = saying(notice, "endpoint.challenge", nonce="1.2.{}")

@@ -14,7 +14,7 @@
 
 const crypto = require("node:crypto");
 
-const MAX_BODY = 4096;
+const MAX_BODY = 16384; // notices have 4 KB; with small deltas in them, which one has to ask for, up to this
 const TOLERANCE_SECONDS = 300;
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 

@@ -15,11 +15,12 @@ from rest_framework.response import Response
 from accounts.identity.acting import Actor
 from accounts.identity.models import Organisation
 from accounts.identity.roles import Permission
-from exchange.api.v1.shapes import ListIn, ListOut, checked
+from exchange.api.v1.shapes import ListIn, ListOut, ListSettings, checked
 from exchange.http.pages import page_of
 from exchange.http.permissions import PUBLIC, Door, person
 from exchange.sharing.models import Subscription
 from hashsets.lists.define import create_list
+from hashsets.lists.inline import allow_inline_delta
 from hashsets.lists.models import HashList
 from hashsets.releases.models import Release
 
@@ -67,10 +68,20 @@ class Lists(Door):
 
 
 class OneList(Door):
-    needs: ClassVar = {"GET": PUBLIC}
+    needs: ClassVar = {"GET": PUBLIC, "PATCH": person(Permission.LIST_MANAGE)}
     sandbox = True
 
     @extend_schema(responses=ListOut, summary="One list")
     def get(self, request: Request, list_id: str) -> Response:
         row = visible_lists(self.reader).seen(list_id, self.reader)  # type: ignore[attr-defined]
         return Response(list_shape(row, self.reader))
+
+    @extend_schema(
+        request=ListSettings,
+        responses=ListOut,
+        summary="Say whether small deltas travel in notices (a person, in the browser)",
+    )
+    def patch(self, request: Request, list_id: str) -> Response:
+        allowed = checked(ListSettings, request.data)["inline_delta"]
+        allow_inline_delta(list_id, allowed=allowed, actor=self.actor, now=timezone.now())
+        return Response(list_shape(visible_lists(self.actor).get(id=list_id), self.actor))

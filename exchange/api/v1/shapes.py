@@ -65,9 +65,18 @@ class ListOut(serializers.Serializer[Any]):
     status = serializers.CharField()
     latest_release = serializers.IntegerField()
     released_at = serializers.DateTimeField(allow_null=True)
+    inline_delta = serializers.BooleanField(
+        help_text="small deltas may travel in notices, to members who ask for it"
+    )
     entries = serializers.IntegerField(help_text="entries of the newest release")
     subscribed = serializers.BooleanField()
     own = serializers.BooleanField(help_text="published by the asking organisation")
+
+
+class ListSettings(serializers.Serializer[Any]):
+    inline_delta = serializers.BooleanField(
+        help_text="let small deltas (8 KB at most) travel in notices, to members who ask for it"
+    )
 
 
 class ListIn(serializers.Serializer[Any]):
@@ -230,10 +239,23 @@ class SubscriptionOut(serializers.Serializer[Any]):
         help_text="trust policy: publisher_kinds, jurisdictions, classifications (lists of names), "
         "minimum_publishers, minimum_jurisdictions; applied by hashx, never by the exchange"
     )
+    inline_delta = serializers.BooleanField(
+        help_text="small deltas travel in notices, where the publisher lets them; bodies have 16 KB at most"
+    )
 
 
 class SubscriptionChange(serializers.Serializer[Any]):
-    policy = serializers.DictField(help_text="replaces the trust policy; {} asks for nothing")
+    """What is left out stays as it is."""
+
+    policy = serializers.DictField(required=False, help_text="replaces the trust policy; {} asks for nothing")
+    inline_delta = serializers.BooleanField(
+        required=False, help_text="whether small deltas travel in the notices to your endpoints"
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs:
+            raise serializers.ValidationError("Say what is to change: policy or inline_delta.")
+        return attrs
 
 
 class SubscriptionIn(serializers.Serializer[Any]):

@@ -35,7 +35,7 @@ from exchange.push.challenge import verify_endpoint
 from exchange.push.models import Attempt
 from exchange.sharing import authorities, endpoints
 from exchange.sharing.models import Endpoint, Subscription
-from exchange.sharing.policy import set_policy
+from exchange.sharing.policy import ask_inline_delta, set_policy
 from exchange.sharing.replay import replay_from
 from exchange.sharing.subscribe import subscribe, unsubscribe
 from exchange.wakeups import wake
@@ -69,13 +69,16 @@ class OneSubscription(Door):
     @extend_schema(
         request=SubscriptionChange,
         responses=SubscriptionOut,
-        summary="Set the trust policy of a subscription",
+        summary="Set the trust policy of a subscription, and whether notices carry small deltas",
     )
     def patch(self, request: Request, subscription_id: uuid.UUID) -> Response:
-        fields = checked(SubscriptionChange, request.data)
-        subscription = set_policy(
-            subscription_id, policy=fields["policy"], actor=self.actor, now=timezone.now()
-        )
+        fields, actor, now = checked(SubscriptionChange, request.data), self.actor, timezone.now()
+        subscription = Subscription.objects.mine(subscription_id, actor)
+        if "policy" in fields:
+            subscription = set_policy(subscription_id, policy=fields["policy"], actor=actor, now=now)
+        if "inline_delta" in fields:
+            wanted = fields["inline_delta"]
+            subscription = ask_inline_delta(subscription_id, wanted=wanted, actor=actor, now=now)
         return Response(SubscriptionOut(subscription).data)
 
     @extend_schema(responses={204: None}, summary="End a subscription")

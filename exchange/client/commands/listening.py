@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,7 +21,7 @@ from exchange.client.home import KnownEndpoint
 from exchange.client.listen import Receiver, Worker
 from exchange.client.output import refusal_document
 from exchange.client.push_key import push_key
-from exchange.client.receive import Trust
+from exchange.client.receive import ListNews, Trust
 from exchange.client.refusals import Exit, Forbidden, Usage
 
 
@@ -40,10 +41,10 @@ def listen(
     line per event."""
     run = Run.of(home, as_json)
     with run.session() as session:
-        _Listening(run, session, into, lists or [], poll).serve(host, port, url)
+        Listening(run, session, into, lists or [], poll).serve(host, port, url)
 
 
-class _Listening:
+class Listening:
     """The receiver and the worker of one process."""
 
     def __init__(self, run: Run, session: Session, into: Path, lists: list[str], poll: float) -> None:
@@ -51,12 +52,14 @@ class _Listening:
         self._session = session
         self._into = into
         self._lists = lists
-        self._worker = Worker(self._sync, self._everything, poll=poll)
+        self._worker = Worker(self.sync, self._everything, poll=poll)
+        self._brought: dict[str, bytes] = {}
+        self._bringing = threading.Lock()
 
     def serve(self, host: str, port: int, url: str) -> None:
         """(1) Listen, (2) be known to the exchange, which challenges the address at once, (3) work until
         stopped."""
-        receiver = Receiver(host, port, on_lists=self._worker.want, tell=self._tell)
+        receiver = Receiver(host, port, on_news=self.hear, tell=self._tell)
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: self._worker.stop())
         receiver.start()
@@ -122,10 +125,20 @@ class _Listening:
             self._tell("refused", refusal_document(refusal))
             return []
 
-    def _sync(self, list_ids: list[str]) -> list[str]:
+    def hear(self, news: Sequence[ListNews]) -> None:
+        """Note what moved, and the deltas that came along: the last one of each list, whoever syncs next."""
+        with self._bringing:
+            for one in news:
+                if one.delta is not None and one.delta.inline is not None:
+                    self._brought[one.list_id] = one.delta.inline
+        self._worker.want([one.list_id for one in news])
+
+    def sync(self, list_ids: list[str]) -> list[str]:
         """Sync, tell, and name what is worth another try: what failed for reasons of the network."""
         began = time.monotonic()
-        documents, _ = sync_each(self._run, self._session, self._into, list_ids)
+        with self._bringing:
+            brought, self._brought = self._brought, {}
+        documents, _ = sync_each(self._run, self._session, self._into, list_ids, brought=brought)
         again = []
         for document in documents:
             trouble = document.get("error") or document.get("trouble")

@@ -84,9 +84,11 @@ def sync_each(
     *,
     confirm: bool = True,
     listed: Sequence[api.ListSummary] = (),
+    brought: Mapping[str, bytes] | None = None,
 ) -> tuple[list[dict[str, Any]], Refusal | OSError | None]:
     """Every list in turn; one that is refused does not keep the others from being synced. The first
-    refusal, if any. `listed`: what the catalogue has just said, so that it need not be asked again."""
+    refusal, if any. `listed`: what the catalogue has just said, so that it need not be asked again.
+    `brought`: by list a file that came with a notice and may save a download."""
     # Imported late: pyarrow and numpy take longer to load than a whole `hashx lists`.
     load_tuf()
     from exchange.client.store import ListStore
@@ -105,6 +107,7 @@ def sync_each(
                 watch=run.output.watch(),
                 now=clock(),
                 confirm=confirm,
+                brought=(brought or {}).get(list_id),
             )
         except (Refusal, OSError) as refusal:
             stopped = stopped or refusal

@@ -42,6 +42,7 @@ from hashsets.lists.change import (
     wanted_by,
 )
 from hashsets.lists.define import add_classification, create_list
+from hashsets.lists.inline import allow_inline_delta
 from hashsets.lists.models import HashList, ListChange
 from hashsets.lists.statements import Statement
 from hashsets.trust import custody
@@ -205,6 +206,24 @@ class AddLabel(SettingsPage):
         except (Invalid, Conflict) as refusal:
             return self.facts(form=form.refused(refusal), status=status_of(refusal).value)
         messages.success(request, _("The label “%(label)s” is added.") % {"label": added.label})
+        return HttpResponseRedirect(self.back())
+
+
+class InlineDelta(SettingsPage):
+    """Whether small deltas of the list may travel in notices."""
+
+    needs: ClassVar = {"POST": person(Permission.LIST_MANAGE)}
+
+    def post(self, request: HttpRequest, list_id: str) -> HttpResponseBase:
+        allowed = text(request, "inline") == "yes"
+        try:
+            allow_inline_delta(list_id, allowed=allowed, actor=self.actor, now=self.now)
+        except Conflict as refusal:
+            return self.facts(form=blank(*LABEL).refused(refusal), status=status_of(refusal).value)
+        if allowed:
+            messages.success(request, _("Small changes travel in notices now, to members who ask for it."))
+        else:
+            messages.success(request, _("Notices say that the list has changed, and nothing more."))
         return HttpResponseRedirect(self.back())
 
 

@@ -24,6 +24,7 @@ urlpatterns: list[URLPattern] = [
     path("lists/new", lists.NewList.as_view(), name="new-list"),
     path(f"{_LIST}/settings", lists.Settings.as_view(), name="settings"),
     path(f"{_LIST}/settings/change", lists.ChangeSettings.as_view(), name="change-settings"),
+    path(f"{_LIST}/settings/inline-delta", lists.InlineDelta.as_view(), name="allow-inline-delta"),
     path(f"{_LIST}/settings/labels", lists.AddLabel.as_view(), name="add-label"),
     path(f"{_LIST}/settings/proposals/<uuid:change_id>", lists.DecideChange.as_view(), name="decide-change"),
     path(f"{_LIST}/close", lists.CloseList.as_view(), name="close-list"),

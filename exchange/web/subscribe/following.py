@@ -10,19 +10,20 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from accounts.errors import Invalid, NotFound, Refusal
+from accounts.errors import Invalid, Refusal
 from accounts.identity.roles import Permission
 from exchange.http.pages import Page as PageOfRows
 from exchange.http.pages import page_of
 from exchange.http.permissions import need
 from exchange.http.problems import status_of
 from exchange.sharing.models import Subscription
-from exchange.sharing.policy import set_policy
+from exchange.sharing.policy import ask_inline_delta, set_policy
 from exchange.sharing.subscribe import unsubscribe
 from exchange.web.door import Page
 from exchange.web.fields import Form, blank, posted
 from exchange.web.parts import Tag
 from exchange.web.shown import instant
+from exchange.web.subscribe.acts import Act
 from exchange.web.subscribe.health import health_of
 from exchange.web.subscribe.policy_facts import (
     Effect,
@@ -58,13 +59,8 @@ class OfSubscription(Page):
 
     def mine(self) -> Subscription:
         """Errors: NotFound `subscription.not_found`."""
-        rows = Subscription.objects.of(self.actor).filter(ended_at__isnull=True)
-        found = (
-            rows.filter(id=self.kwargs["subscription_id"]).select_related("hash_list__organisation").first()
-        )
-        if found is None:
-            raise NotFound("There is no such subscription.", code="subscription.not_found")
-        return found
+        rows = Subscription.objects.select_related("hash_list__organisation")
+        return rows.mine(self.kwargs["subscription_id"], self.actor)
 
     def back(self) -> str:
         return reverse("web:subscription", args=[self.kwargs["subscription_id"]])
@@ -121,6 +117,20 @@ class Policy(OfSubscription):
             effect=effect,
             tag=Tag(_("Nothing would be used"), "bad") if effect and effect.nothing_left else None,
         )
+
+
+class InlineDelta(Act):
+    needs: ClassVar = {"POST": need(Permission.SUBSCRIPTION_MANAGE)}
+
+    def act(self) -> str:
+        wanted = self.request.POST.get("inline") == "yes"
+        ask_inline_delta(self.kwargs["subscription_id"], wanted=wanted, actor=self.actor, now=self.now)
+        if wanted:
+            return _("Notices will carry small changes where the publisher lets them.")
+        return _("Notices carry no changes any more. Your clients download them.")
+
+    def back(self) -> str:
+        return reverse("web:subscription", args=[self.kwargs["subscription_id"]])
 
 
 class End(OfSubscription):

@@ -31,6 +31,7 @@ urlpatterns: list[URLPattern] = [
     path("subscriptions", following.Subscriptions.as_view(), name="subscriptions"),
     path(_SUBSCRIPTION, following.OneSubscription.as_view(), name="subscription"),
     path(f"{_SUBSCRIPTION}/policy", following.Policy.as_view(), name="policy"),
+    path(f"{_SUBSCRIPTION}/inline-delta", following.InlineDelta.as_view(), name="ask-inline-delta"),
     path(f"{_SUBSCRIPTION}/end", following.End.as_view(), name="end-subscription"),
     path("organisation/credentials", credentials.Credentials.as_view(), name="credentials"),
     path("organisation/credentials/new", credentials.NewCredential.as_view(), name="new-credential"),

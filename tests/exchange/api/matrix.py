@@ -27,6 +27,7 @@ MATRIX: dict[tuple[str, str], str] = {
     ("GET", "lists"): PUBLIC,
     ("POST", "lists"): MANAGE,
     ("GET", "lists/<str:list_id>"): PUBLIC,
+    ("PATCH", "lists/<str:list_id>"): MANAGE,
     ("GET", "lists/<str:list_id>/submissions"): VIEW,
     ("POST", "lists/<str:list_id>/submissions"): SUBMIT,
     ("GET", "lists/<str:list_id>/erasures"): VIEW,

@@ -100,3 +100,15 @@ def test_members_name_their_innocent_hashes(private: Private) -> None:
         headers={"Authorization": f"Bearer {key}"},
     )
     assert (answer.status_code, answer.json()) == (200, {"hashes": {"sha256": 1}})
+
+
+def test_only_a_person_says_that_small_deltas_travel(private: Private) -> None:
+    path = f"/api/v1/lists/{private.hash_list.id}"
+    admin = browser(private.world.crew.admin)
+    asked = json.dumps({"inline_delta": True})
+    answer = admin.patch(path, data=asked, content_type="application/json")
+    assert (answer.status_code, answer.json()["inline_delta"]) == (200, True)
+    assert admin.patch(path, data="{}", content_type="application/json").status_code == 400
+    key = {"Authorization": f"Bearer {key_of(private.world.crew, PUBLISHER_SCOPES).key}"}
+    refused = Client().patch(path, data=asked, content_type="application/json", headers=key)
+    assert refused.status_code == 403

@@ -91,7 +91,9 @@ def operations(private: Private) -> Iterator[tuple[str, str, dict[str, object]]]
     yield "post", f"{submission}/signatures", {"hosted": True}
     yield "get", f"{submission}/draft/manifest.json", {}
     yield "post", "/api/v1/subscriptions", {"list_id": private.hash_list.id}
+    yield "patch", f"/api/v1/lists/{private.hash_list.id}", {"inline_delta": True}
     yield "patch", f"/api/v1/subscriptions/{subscription.id}", {"policy": {}}
+    yield "patch", f"/api/v1/subscriptions/{subscription.id}", {"inline_delta": True}
     yield "delete", f"/api/v1/subscriptions/{subscription.id}", {}
     yield "get", f"/api/v1/endpoints/{endpoint.id}", {}
     yield "delete", f"/api/v1/endpoints/{endpoint.id}", {}

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from securesystemslib.signer import CryptoSigner
 
+from accounts.errors import Refusal
+from exchange.client.commands.listening import Listening
+from exchange.client.commands.run import Run
+from exchange.client.fetch import Session
+from exchange.client.home import Home
 from exchange.client.listen import Receiver, Worker
-from exchange.client.receive import Trust
+from exchange.client.plan import Transport
+from exchange.client.receive import MAX_BODY, MAX_INLINE, ListNews, Trust, verify_notice
+from exchange.client.refusals import BadSignature
+from exchange.client.store import ListStore
+from exchange.client.sync import Synced, sync_list
+from exchange.client.watch import Quiet
 from exchange.push.notice import Notice, challenge
 from exchange.push.signature import challenge_answer, signed_headers
-from tests.exchange.client.publisher import fresh_list_id
+from tests.exchange.client.conftest import Hashx
+from tests.exchange.client.exchange_server import KEY, ExchangeServer
+from tests.exchange.client.publisher import Publisher, fresh_list_id, hashes, operations, rows
 
 SECRET_BYTES = bytes(range(32))
 SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
@@ -30,7 +45,12 @@ class Told:
 
     def __init__(self) -> None:
         self.lists: list[list[str]] = []
+        self.news: list[ListNews] = []
         self.events: list[str] = []
+
+    def hear(self, news: Sequence[ListNews]) -> None:
+        self.lists.append([one.list_id for one in news])
+        self.news += news
 
     def event(self, name: str, facts: Mapping[str, Any]) -> None:
         self.events.append(name)
@@ -43,7 +63,7 @@ def told() -> Told:
 
 @pytest.fixture
 def receiver(told: Told) -> Iterator[Receiver]:
-    made = Receiver("127.0.0.1", 0, on_lists=told.lists.append, tell=told.event)
+    made = Receiver("127.0.0.1", 0, on_news=told.hear, tell=told.event)
     made.trust = Trust(secrets=[SECRET], endpoint=str(ENDPOINT))
     made.start()
     yield made
@@ -107,7 +127,7 @@ def test_before_it_knows_its_secret_it_believes_nobody(receiver: Receiver, told:
 def test_other_requests_are_refused_unread(receiver: Receiver) -> None:
     address = f"http://127.0.0.1:{receiver.port}/"
     assert httpx.get(address, trust_env=False).status_code == 501
-    assert httpx.post(address, content=b"x" * 5000, trust_env=False).status_code == 413
+    assert httpx.post(address, content=b"x" * 20_000, trust_env=False).status_code == 413
     assert httpx.post(address, content=iter([b"x"]), trust_env=False).status_code == 411
     assert httpx.post(address, content=b"{}", trust_env=False).status_code == 401
 
@@ -175,3 +195,110 @@ def test_what_failed_for_want_of_a_network_is_tried_again(monkeypatch: pytest.Mo
     worker.stop()
     thread.join(10)
     assert batches[:2] == [["a"], ["a"]]
+
+
+def with_delta(publisher: Publisher, content: bytes, *, sha256: str = "") -> Notice:
+    """The notice of release 2, which brings `content` along as its delta."""
+    base = notice_of(publisher.list_id, 2)
+    document = json.loads(base.body)
+    document["data"]["lists"][0]["delta"] = {
+        "from": 1, "to": 2, "length": len(content), "sha256": sha256 or hashlib.sha256(content).hexdigest(),
+        "inline": base64.b64encode(content).decode(),
+    }  # fmt: skip
+    return Notice(base.id, "release", json.dumps(document).encode(), base.releases)
+
+
+def test_bytes_that_are_not_what_the_notice_names_are_left_aside(receiver: Receiver, told: Told) -> None:
+    list_id = fresh_list_id()
+    document = json.loads(notice_of(list_id, 2).body)
+    for number, inline in enumerate(["AAAA", "no base64!", 7, None, ["AAAA"], "A" * 15_000]):
+        document["data"]["lists"][0]["delta"] = {
+            "from": 1, "to": 2, "length": 3, "sha256": "ab" * 32, "inline": inline
+        }  # fmt: skip
+        notice = Notice(f"msg_{ENDPOINT.hex}_{number}", "release", json.dumps(document).encode(), {})
+        if len(notice.body) <= MAX_BODY:
+            assert post(receiver, notice).status_code == 204
+    assert len(told.news) >= 5
+    assert {one.delta.inline for one in told.news if one.delta} == {None}
+
+
+class TwoReleases:
+    """A member at release 1 of a list whose release 2 changes three hashes."""
+
+    def __init__(self, hashx: Hashx, publisher: Publisher, exchange: ExchangeServer) -> None:
+        publisher.release({"sha256": operations(rows(hashes(3_000, seed=1), 1))})
+        assert hashx.sync().exit == 0
+        publisher.release({"sha256": operations(rows(hashes(3, seed=2), 2))})
+        self.hashx, self.publisher, self.exchange = hashx, publisher, exchange
+        self.delta = publisher.served_file("sha256.delta-1-2.parquet").read_bytes()
+        exchange.requests.clear()
+
+    def sync(self, brought: bytes) -> Synced:
+        """As `hashx listen` does after a notice."""
+        home = Home(self.hashx.home)
+        with Session(self.exchange.url, KEY) as session:
+            return sync_list(
+                session, ListStore(self.hashx.into, self.publisher.list_id), home.directory(session),
+                watch=Quiet(), now=datetime.now(UTC), brought=brought,
+            )  # fmt: skip
+
+    def deltas_downloaded(self) -> list[str]:
+        return [path for path in self.exchange.paths() if ".delta-" in path]
+
+
+@pytest.fixture
+def two(hashx: Hashx, publisher: Publisher, exchange: ExchangeServer) -> TwoReleases:
+    return TwoReleases(hashx, publisher, exchange)
+
+
+def test_a_delta_that_came_with_a_notice_is_applied_without_a_download(two: TwoReleases) -> None:
+    assert len(two.delta) <= MAX_INLINE
+    synced = two.sync(two.delta)
+    assert (synced.release, synced.downloaded, two.deltas_downloaded()) == (2, 0, [])
+    assert synced.transport == Transport.DELTAS
+    assert two.publisher.manifest is not None
+    assert synced.state_root == two.publisher.manifest.root
+    assert two.hashx.run("verify", str(two.hashx.into)).exit == 0
+
+
+def test_other_bytes_than_the_signed_ones_count_for_nothing(two: TwoReleases) -> None:
+    """A forger of notices who even holds the push key gains a member nothing but a download of its own."""
+    forged = bytearray(two.delta)
+    forged[len(forged) // 2] ^= 1
+    synced = two.sync(bytes(forged))
+    assert (synced.release, synced.downloaded) == (2, len(two.delta))
+    assert len(two.deltas_downloaded()) == 1
+    assert two.hashx.run("verify", str(two.hashx.into)).exit == 0
+
+
+def test_a_true_delta_is_not_applied_when_the_metadata_is_not(two: TwoReleases) -> None:
+    """The bytes are the publisher's own; but nobody entitled says that they are the next release."""
+    before = two.hashx.fingerprint_of_applied(two.publisher.list_id)
+    two.publisher.sign_list(signers=[CryptoSigner.generate_ed25519()])
+    two.publisher.sign_online()
+    with pytest.raises(Refusal) as refused:
+        two.sync(two.delta)
+    assert isinstance(refused.value, BadSignature)
+    assert two.hashx.fingerprint_of_applied(two.publisher.list_id) == before
+    assert not list(two.hashx.into.rglob("downloads/*"))
+
+
+def test_listening_applies_what_a_notice_brings(two: TwoReleases, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the POST to the release in force, over the command's own parts."""
+    monkeypatch.setenv("HASHX_HOME", str(two.hashx.home))
+    run = Run.of(two.hashx.home, as_json=True)
+    with run.session() as session:
+        listening = Listening(run, session, two.hashx.into, [two.publisher.list_id], poll=60)
+        news = verify_notice(
+            signed_headers(
+                "msg_1", int(time.time()), with_delta(two.publisher, two.delta).body,
+                secrets=[SECRET_BYTES], signer=Ed25519PrivateKey.generate().sign,
+            ),
+            with_delta(two.publisher, two.delta).body, trust=Trust(secrets=[SECRET]), now=time.time(),
+        ).lists  # fmt: skip
+        listening.hear(news)
+        assert listening.sync([two.publisher.list_id]) == []
+    assert two.deltas_downloaded() == []
+    current = ListStore(two.hashx.into, two.publisher.list_id).current()
+    assert current is not None
+    assert current.release == 2

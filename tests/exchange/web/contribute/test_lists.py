@@ -247,3 +247,17 @@ def test_a_change_proposed_before_a_transfer_does_not_come_with_the_list(world: 
     second = signed_in(world.crew.second_admin.user)
     sent(second, f"{base}/settings/proposals/{ListChange.objects.get().id}", {"decision": "make"}, status=403)
     assert world.fresh().tlp == "amber"
+
+
+def test_the_publisher_says_whether_small_changes_travel_in_notices(world: World) -> None:
+    admin, base = signed_in(world.crew.admin.user), f"/lists/{world.hash_list.id}/settings"
+    assert "members download the change" in page(admin, base)
+    sent(admin, f"{base}/inline-delta", {"inline": "yes"})
+    assert world.fresh().inline_delta
+    assert "travel in the notice itself" in page(admin, base)
+    sent(admin, f"{base}/inline-delta", {"inline": "no"})
+    assert not world.fresh().inline_delta
+    HashList.objects.update(status="closed")
+    closed = text_of(sent(admin, f"{base}/inline-delta", {"inline": "yes"}, status=409))
+    assert "closed" in closed
+    assert not world.fresh().inline_delta

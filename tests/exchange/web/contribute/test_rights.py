@@ -16,6 +16,7 @@ MATRIX: dict[str, dict[str, str]] = {
     "settings": {"GET": VIEW},
     "change-settings": {"GET": MANAGE, "POST": MANAGE},
     "add-label": {"POST": MANAGE},
+    "allow-inline-delta": {"POST": MANAGE},
     "decide-change": {"POST": MANAGE},
     "close-list": {"GET": MANAGE, "POST": MANAGE},
     "signers": {"GET": VIEW, "POST": MANAGE},

@@ -207,6 +207,17 @@ def test_a_request_is_declined_with_a_reason_or_taken_back(engineer: Client) -> 
     assert "decided already" in pressed(engineer, f"{entry}/ask/{other.id}/withdraw")
 
 
+def test_a_member_asks_for_small_changes_in_notices(engineer: Client) -> None:
+    subscription = set_scene().subscriptions["followed"]
+    path = f"/subscriptions/{subscription.id}"
+    assert "your client downloads the change" in page_of(engineer, path)
+    assert "where the publisher lets them" in pressed(engineer, f"{path}/inline-delta", inline="yes")
+    assert "does not let them travel there" in page_of(engineer, path)
+    HashList.objects.filter(id=subscription.hash_list_id).update(inline_delta=True)
+    assert "travel in the notice itself" in page_of(engineer, path)
+    assert "carry no changes any more" in pressed(engineer, f"{path}/inline-delta", inline="no")
+
+
 def test_the_publisher_says_whether_a_list_is_found(engineer: Client) -> None:
     scene, admin = set_scene(), signed_in(cast.harbor(now=NOW).admin.user)
     row = scene.lists["hidden"]
@@ -519,6 +530,7 @@ ACTS = (
     "/endpoints/{endpoint}/test",
     "/endpoints/{endpoint}/pause", "/endpoints/{endpoint}/resume", "/endpoints/{endpoint}/secret",
     "/endpoints/{endpoint}/address", "/endpoints/{endpoint}/replay", "/endpoints/{endpoint}/close",
+    "/subscriptions/{subscription}/inline-delta",
     "/attempts/{attempt}/resend", "/lists/{own}/access/findable", "/lists/{own}/access/{request}/agree",
     "/lists/{own}/access/{request}/decline", "/lists/{own}/access/{request}/revoke",
 )  # fmt: skip
