@@ -13,10 +13,10 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
 import pytest
@@ -38,12 +38,16 @@ SECRET, OLD_SECRET = b"n" * 32, b"o" * 32
 STRANGER = Ed25519PrivateKey.generate()
 
 
-def without_node(what: str) -> None:
+def without(program: str, what: str) -> NoReturn:
     """Nothing is left out in CI, which installs it."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{program} is missing: {what} was not tried")
+    pytest.skip(f"{program} is missing: {what} is not tried here")
+
+
+def without_node(what: str) -> None:
     if shutil.which("node") is None:
-        if os.environ.get("CI"):
-            pytest.fail(f"node is missing: {what} was not tried")
-        pytest.skip(f"node is not installed: {what} is not tried here")
+        without("node", what)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,11 @@ def receiver(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         without_node("the Express receiver")
     program = {"django": [sys.executable, "example.py"], "express": ["node", "example.js"]}[kind]
     folder = tmp_path_factory.mktemp(kind)
-    environment = {
+    yield from started(program, RECEIVERS / kind, environment_of(folder), folder, port)
+
+
+def environment_of(folder: Path) -> dict[str, str]:
+    return {
         "PATH": os.environ["PATH"],
         "HASH_EXCHANGE_SECRETS": " ".join(shown(one) for one in (SECRET, OLD_SECRET)),
         "HASH_EXCHANGE_PUSH_KEY": "whpk_"
@@ -82,14 +90,16 @@ def receiver(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         "HASH_EXCHANGE_ENDPOINT": str(ENDPOINT),
         "HASH_EXCHANGE_FAIL": str(folder / "failing"),
     }
+
+
+def started(
+    program: Sequence[str], cwd: Path, environment: Mapping[str, str], folder: Path, port: int
+) -> Iterator[Running]:
+    """The program as long as the fixture lives; it is told its port as the last argument."""
     told = folder / "told.jsonl"
     with told.open("w") as out:
         process = subprocess.Popen(
-            [*program, str(port)],
-            cwd=RECEIVERS / kind,
-            env=environment,
-            stdout=out,
-            stderr=subprocess.DEVNULL,
+            [*program, str(port)], cwd=cwd, env=environment, stdout=out, stderr=subprocess.DEVNULL
         )
     try:
         wait_for(port)
