@@ -39,6 +39,10 @@ class Delta:
     sha256: str | None
     inline: bytes | None = None
 
+    def as_json(self) -> dict[str, object]:
+        named = {"from": self.base, "to": self.release, "length": self.length, "sha256": self.sha256}
+        return named if self.inline is None else named | {"inline": base64.b64encode(self.inline).decode()}
+
 
 @dataclass(frozen=True, slots=True)
 class News:
@@ -57,21 +61,13 @@ class News:
     replays: int = 0
 
     def as_json(self) -> dict[str, object]:
-        delta: dict[str, object] | None = self.delta and {
-            "from": self.delta.base,
-            "to": self.delta.release,
-            "length": self.delta.length,
-            "sha256": self.delta.sha256,
-        }
-        if delta and self.delta and self.delta.inline is not None:
-            delta["inline"] = base64.b64encode(self.delta.inline).decode()
         return {
             "list_id": self.list_id,
             "release": self.release,
             "urgent": self.urgent,
             "manifest": {"sha256": self.manifest_sha256, "length": self.manifest_length},
             "tuf": {"timestamp": self.timestamp_version, "snapshot": self.snapshot_version},
-            "delta": delta,
+            "delta": self.delta and self.delta.as_json(),
         }
 
     def thin(self) -> News:

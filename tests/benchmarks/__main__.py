@@ -34,6 +34,7 @@ BENCHES = (
     Bench("release", ("release.one_change",), ("100000", "1000000"), ("100000", "1000000", "10000000")),
     Bench("sync", ("sync.full", "sync.delta"), ("1000000",), ("1000000",)),
     Bench("pages", ("web.pages",)),
+    Bench("timestamp", ("web.timestamp",)),
     Bench("push", ("push.fanout",), ("1000", "10000"), ("1000", "10000")),
     Bench("push_urgent", ("push.urgent",)),
     Bench("push_fair", ("push.fair",)),
