@@ -40,7 +40,12 @@ class Delta:
     inline: bytes | None = None
 
     def as_json(self) -> dict[str, object]:
-        named = {"from": self.base, "to": self.release, "length": self.length, "sha256": self.sha256}
+        named: dict[str, object] = {
+            "from": self.base,
+            "to": self.release,
+            "length": self.length,
+            "sha256": self.sha256,
+        }
         return named if self.inline is None else named | {"inline": base64.b64encode(self.inline).decode()}
 
 
