@@ -32,7 +32,10 @@ def mirror(
     every: Annotated[float, typer.Option("--every", help="Seconds between updates.", min=1)] = 60.0,
     once: Annotated[bool, typer.Option("--once", help="Update the copy and end; serve nothing.")] = False,
     offline: Annotated[
-        bool, typer.Option("--offline", help="Serve the copy as it is, for a network without a way out.")
+        bool,
+        typer.Option(
+            "--offline", help="Serve the copy as it is, in a network without a way out: carry DIR there."
+        ),
     ] = False,
     open_: Annotated[
         bool, typer.Option("--open", help="Serve to everybody who can reach it, without a key.")
