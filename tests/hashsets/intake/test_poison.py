@@ -114,11 +114,10 @@ def test_forty_poisoned_entries_are_caught_and_a_thousand_good_ones_pass(
 
 
 def test_a_blank_page_and_one_with_a_border_are_set_aside(harbor: cast.Crew, hash_list: HashList) -> None:
-    rows = [("pdq", pdq(page(border=border))[0], 100) for border in (0, 2, 6)]
+    # The hash of a blank page is rounding noise, another one on every kind of processor: its quality tells.
+    rows = [("pdq", *pdq(page(border=border))) for border in (0, 2, 6)]
     submission = staged(harbor, hash_list, sheet_of(list(rows)))
-    # Pages that differ by their border alone may come out alike; then it is one entry, named twice.
-    assert (submission.rows, submission.adds) == (3, 0)
-    assert submission.problems == len({value for _, value, _ in rows}) >= 2
+    assert (submission.rows, submission.problems, submission.adds) == (3, 3, 0)
 
 
 def test_a_person_may_let_in_what_is_known_as_innocent(harbor: cast.Crew, hash_list: HashList) -> None:
