@@ -72,6 +72,13 @@ def claim(organisation_id: uuid.UUID, key: str, *, lease: timedelta, now: dateti
     )
 
 
+def hold(claimed: Claim, *, until: datetime) -> None:
+    """Show that the call still runs. Errors: Conflict `idempotency.overtaken`."""
+    turn = RememberedCall.objects.filter(id=claimed.id, token=claimed.token, status__isnull=True)
+    if not turn.update(lease_until=until):
+        raise _overtaken()
+
+
 def settle(claimed: Claim, answer: Answer) -> None:
     """Keep the answer. Errors: Conflict `idempotency.overtaken` when the lease ran out and another call acts:
     the transaction of this act must then not commit.
@@ -81,10 +88,14 @@ def settle(claimed: Claim, answer: Answer) -> None:
     if not turn.update(
         digest=answer.digest, status=answer.status, media_type=answer.media_type, sealed_body=sealed
     ):
-        raise Conflict(
-            "This call took too long, and another one with the same Idempotency-Key has begun.",
-            code="idempotency.overtaken",
-        )
+        raise _overtaken()
+
+
+def _overtaken() -> Conflict:
+    return Conflict(
+        "This call took too long, and another one with the same Idempotency-Key has begun.",
+        code="idempotency.overtaken",
+    )
 
 
 def let_go(claimed: Claim, *, now: datetime) -> None:

@@ -3,12 +3,17 @@
 A call whose act is rows alone runs in one transaction with the row that keeps its answer. An upload, or an
 act that talks to others, cannot: should the process die between the act and the kept answer, a retry acts
 again, under the same id. What it makes has that id, so that making it twice makes it once.
+
+Whoever died in a call holds its key until the lease has run out: its sender waits that long. Hence the lease
+of an upload is short and grows while bytes come; should it run out too early, two tries of one upload make
+one submission all the same.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+import time
 import uuid
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -21,12 +26,14 @@ from django.utils import timezone
 
 from accounts.errors import Invalid
 from accounts.identity.acting import Actor
-from exchange.calls.remember import Answer, claim, let_go, settle
+from exchange.calls.remember import Answer, Claim, claim, hold, let_go, settle
 from exchange.http.problems import Mismatched
 
 HEADER: Final = "Idempotency-Key"
 LEASE: Final = timedelta(minutes=2)
-UPLOAD_LEASE: Final = timedelta(minutes=30)
+UPLOAD_LEASE: Final = timedelta(seconds=15)
+_HELD_EVERY: Final = 5.0  # seconds between two extensions: each is a write
+_STORED_A_SECOND: Final = 10 << 20  # bytes, in a slow store: it reports nothing while it takes a large file
 _KEY: Final = re.compile(r"[!-~]{1,255}")
 _CHUNK: Final = 1 << 20
 BAD_REQUEST: Final = 400
@@ -34,20 +41,31 @@ LASTING: Final = frozenset({400, 404, 413, 415, 422})
 
 
 class _Watched:
-    """A request body that is digested while somebody reads it."""
+    """A request body that is digested while somebody reads it, and that holds the claim meanwhile."""
 
     def __init__(self, stream: Any) -> None:
         self._stream, self.sha256 = stream, hashlib.sha256()
+        self._length, self._held_at = 0, time.monotonic()
+        self.claimed: Claim | None = None
 
     def read(self, *size: int) -> bytes:
-        chunk: bytes = self._stream.read(*size)
-        self.sha256.update(chunk)
-        return chunk
+        return self._noted(self._stream.read(*size))
 
     def readline(self, *size: int) -> bytes:
-        line: bytes = self._stream.readline(*size)
-        self.sha256.update(line)
-        return line
+        return self._noted(self._stream.readline(*size))
+
+    def _noted(self, chunk: bytes) -> bytes:
+        self.sha256.update(chunk)
+        self._length += len(chunk)
+        if time.monotonic() - self._held_at >= _HELD_EVERY and self.claimed is not None:
+            self._hold(self.claimed)
+        return chunk
+
+    def _hold(self, claimed: Claim) -> None:
+        """Errors: Conflict `idempotency.overtaken`."""
+        storing = timedelta(seconds=self._length / _STORED_A_SECOND)
+        hold(claimed, until=timezone.now() + UPLOAD_LEASE + storing)
+        self._held_at = time.monotonic()
 
     def to_the_end(self) -> None:
         while self.read(_CHUNK):
@@ -89,6 +107,8 @@ def once(
         if watched is not None:
             watched.to_the_end()
         return _again(told, _digest(request, watched, body))
+    if watched is not None:
+        watched.claimed = told
     try:
         with transaction.atomic() if rows and not streamed else nullcontext():
             response = act(told.id)

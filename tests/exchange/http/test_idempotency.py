@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
+from django.db.models import F
 from django.test import Client
 from django.utils import timezone
 
@@ -16,7 +17,7 @@ from accounts.audit.models import AuditEvent
 from accounts.errors import Conflict
 from exchange.calls.forget import forget, forgetting_due
 from exchange.calls.models import RememberedCall
-from exchange.calls.remember import Answer, Claim, claim, let_go, settle
+from exchange.calls.remember import Answer, Claim, claim, hold, let_go, settle
 from exchange.sharing import endpoints
 from exchange.sharing.models import Endpoint, Subscription
 from hashsets.intake.models import Submission
@@ -257,6 +258,55 @@ def test_an_upload_that_was_cut_off_before_its_row_is_taken_again(
     assert (other.status_code, other.json()["code"]) == (409, "submission.repeated_otherwise")
     assert publisher(path, CSV, media="text/csv").status_code == 202
     assert Submission.objects.count() == 1
+
+
+def test_an_upload_whose_server_lost_its_database_is_taken_again_in_a_moment(
+    upload: tuple[Caller, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody could give the claim back: the process or the database had gone."""
+    publisher, path = upload
+
+    def away(*_: Any, **__: Any) -> None:
+        raise OperationalError("the server closed the connection")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("hashsets.intake.receive._insert", away)
+        patch.setattr("exchange.http.idempotency.let_go", away)
+        assert publisher(path, CSV, media="text/csv").status_code >= 500
+    waiting = publisher(path, CSV, media="text/csv")
+    assert (waiting.status_code, waiting.json()["code"]) == (409, "idempotency.in_progress")
+    RememberedCall.objects.update(lease_until=F("lease_until") - timedelta(seconds=16))
+    assert publisher(path, CSV, media="text/csv").status_code == 202
+
+
+def test_an_upload_that_is_still_coming_keeps_its_key(
+    upload: tuple[Caller, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publisher, path = upload
+    held: list[timedelta] = []
+
+    def noted(claimed: Claim, *, until: datetime) -> None:
+        hold(claimed, until=until)
+        held.append(until - timezone.now())
+
+    monkeypatch.setattr("exchange.http.idempotency._HELD_EVERY", 0.0)
+    monkeypatch.setattr("exchange.http.idempotency.hold", noted)
+    assert publisher(path, CSV, media="text/csv").status_code == 202
+    assert held
+    assert all(timedelta(seconds=10) < each < timedelta(seconds=20) for each in held)
+
+
+def test_a_call_that_was_overtaken_while_its_bytes_came_stops(lumen: cast.Crew) -> None:
+    organisation, now, lease = lumen.organisation.id, timezone.now(), timedelta(seconds=30)
+    first = claim(organisation, "k", lease=lease, now=now)
+    assert isinstance(first, Claim)
+    hold(first, until=now + timedelta(minutes=2))
+    with pytest.raises(Conflict, match="still running"):
+        claim(organisation, "k", lease=lease, now=now + timedelta(minutes=1))
+    second = claim(organisation, "k", lease=lease, now=now + timedelta(minutes=3))
+    assert isinstance(second, Claim)
+    with pytest.raises(Conflict, match="took too long"):
+        hold(first, until=now + timedelta(minutes=4))
 
 
 @pytest.mark.faults
