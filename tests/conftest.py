@@ -1,7 +1,7 @@
-"""What every test may ask for: real parts as fixtures, and the two switches of the suite.
+"""What every test may ask for: real parts as fixtures, and the switches of the suite.
 
-`--all` adds the tests marked slow; `--needs-database` keeps only those that meet the database of the suite.
-`HX_TEST_DATABASE=postgresql pytest …` runs the same tests on PostgreSQL
+`--all` adds the tests marked slow and `--long` those that take minutes; `--needs-database` keeps only those
+that meet the database of the suite. `HX_TEST_DATABASE=postgresql pytest …` runs the same tests on PostgreSQL
 with Redis (tests/settings.py starts them).
 """
 
@@ -18,9 +18,13 @@ import pytest
 from tests import services
 from tests.stack import KINDS, Stack
 
+# Marker, and the switch without which its tests are left out.
+LATER = (("slow", "all"), ("long", "long"))
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all", action="store_true", help="also run the tests marked slow")
+    parser.addoption("--long", action="store_true", help="also run the tests marked long")
     parser.addoption(
         "--needs-database", action="store_true", help="only tests that meet the suite's database"
     )
@@ -34,7 +38,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         names = set(getattr(item, "fixturenames", ()))
         if names & {"new_stack", "running_stack"}:
             item.add_marker(pytest.mark.xdist_group("stack"))
-        slow = item.get_closest_marker("slow") is not None and not config.getoption("--all")
+        slow = any(
+            item.get_closest_marker(name) and not config.getoption(f"--{switch}") for name, switch in LATER
+        )
         elsewhere = config.getoption("--needs-database") and not _meets_the_database(item, names)
         (leave if slow or elsewhere else keep).append(item)
     if leave:

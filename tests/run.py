@@ -112,7 +112,7 @@ def tests(arguments: argparse.Namespace, rest: Sequence[str]) -> tuple[list[Outc
     """Run the suite twice; returns the outcomes and what was not run at all."""
     switches = [
         *(["--all"] if arguments.all else []),
-        *(["-m", "faults"] if arguments.only_faults else []),
+        *(["-m", "faults", *([] if arguments.short else ["--long"])] if arguments.only_faults else []),
         *rest,
     ]
     outcomes: list[Outcome] = []
@@ -128,7 +128,7 @@ def tests(arguments: argparse.Namespace, rest: Sequence[str]) -> tuple[list[Outc
             left_out.append(f"every test on PostgreSQL with Redis: this machine lacks {lack}")
         else:
             # Only what meets the database: the data plane and the client would do the very same work again.
-            only = [] if arguments.database or arguments.only_faults else ["--needs-database"]
+            only = [] if arguments.database else ["--needs-database"]
             outcomes.append(
                 run_pytest(
                     "tests on PostgreSQL with Redis",
@@ -167,6 +167,7 @@ def main() -> int:
     parser.add_argument(
         "--only-faults", action="store_true", help="only what kills, flushes and hangs things"
     )
+    parser.add_argument("--short", action="store_true", help="of the faults, not those that take minutes")
     parser.add_argument("--database", choices=("sqlite", "postgresql"), help="all tests on this one only")
     arguments, rest = parser.parse_known_args()
     if arguments.only_faults:

@@ -175,15 +175,21 @@ class Stack:
 
     def manage(self, *argv: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run `manage.py` in this stack's environment; fails with its output unless `check` is False."""
+        return self.python("manage.py", *argv, check=check)
+
+    def python(self, *argv: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a script or a module in this stack's environment; fails with its output unless `check` is
+        False.
+        """
         done = subprocess.run(
-            [sys.executable, "manage.py", *argv],
+            [sys.executable, *argv],
             cwd=ROOT,
             env=self.env,
             capture_output=True,
             text=True,
             check=False,
         )
-        assert not check or done.returncode == 0, f"manage.py {' '.join(argv)}:\n{done.stdout}\n{done.stderr}"
+        assert not check or done.returncode == 0, f"{' '.join(argv)}:\n{done.stdout}\n{done.stderr}"
         return done
 
     def hashx(self, *argv: str, home: Path, check: bool = True) -> subprocess.CompletedProcess[str]:
