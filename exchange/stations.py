@@ -2,6 +2,9 @@
 
 A Celery task or the poller of any worker may run a station at any time and as often as it likes: every verb
 claims its row by a conditional update first. Losing the broker costs seconds, never work (design: push).
+
+All of them count by the database's clock, read once for a run: a worker whose own clock is wrong by hours
+must neither take work away from a living one nor keep a dead one's for hours.
 """
 
 from __future__ import annotations
@@ -12,7 +15,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from django.utils import timezone
 
 from accounts.audit.heads import export_head
 from accounts.standing import keep, remind
@@ -21,6 +23,7 @@ from exchange.calls import forget
 from exchange.domains import look
 from exchange.mail import send
 from exchange.push import warn
+from exchange.push.clock import RunningClock, database_now
 from exchange.push.deliver import deliver_due
 from exchange.wakeups import wake
 from hashsets.blobs import scratch
@@ -133,17 +136,18 @@ STATIONS: tuple[Station, ...] = (
 )
 
 
-def run_due(queues: Iterable[str], *, clock: Callable[[], datetime] = timezone.now) -> int:
+def run_due(queues: Iterable[str], *, clock: Callable[[], datetime] | None = None) -> int:
     """Work off what is due on `queues`; returns how many pieces of work were tried.
 
     A piece that fails is logged and left to its lease or back-off; it never stops the others.
     """
-    wanted = frozenset(queues)
+    wanted, clock = frozenset(queues), clock or RunningClock(database_now()).now
     return sum(_run(station, clock) for station in STATIONS if station.queue in wanted)
 
 
-def visit_station(name: str, *, clock: Callable[[], datetime] = timezone.now) -> int:
+def visit_station(name: str, *, clock: Callable[[], datetime] | None = None) -> int:
     """Work off what is due at one station; an unknown name (a message of another version) does nothing."""
+    clock = clock or RunningClock(database_now()).now
     return sum(_run(station, clock) for station in STATIONS if station.name == name)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -9,6 +10,7 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions as drf
 
@@ -32,6 +34,18 @@ log = structlog.get_logger(__name__)
 CONTENT_TYPE = "application/problem+json"
 
 
+class Unavailable(Refusal):
+    """Something that the exchange stands on is away or full; the same call succeeds later."""
+
+    default_code = "unavailable"
+
+
+class NoRoom(Unavailable):
+    """Nothing more can be stored."""
+
+    default_code = "storage.full"
+
+
 class Mismatched(Invalid):
     """Well formed, but it contradicts what was said before."""
 
@@ -52,6 +66,8 @@ STATUS_OF: tuple[tuple[type[Refusal], HTTPStatus], ...] = (
     (Throttled, HTTPStatus.TOO_MANY_REQUESTS),
     # Our own stored bytes are wrong: nothing the asker did, and trying again later may help.
     (Corrupt, HTTPStatus.SERVICE_UNAVAILABLE),
+    (NoRoom, HTTPStatus.INSUFFICIENT_STORAGE),
+    (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 
 
@@ -142,6 +158,32 @@ def problem_response(exc: Exception, context: Mapping[str, Any]) -> HttpResponse
         return problem(HTTPStatus.BAD_REQUEST, code="request.malformed", detail="The request is malformed.")
     if isinstance(exc, drf.APIException):
         return _framework_problem(exc)
+    return _trouble_of_ours(exc)
+
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def _trouble_of_ours(exc: Exception) -> HttpResponse | None:
+    """What will pass, said so that a program knows to come back; nothing of the call was done."""
+    if isinstance(exc, OSError) and exc.errno in NO_ROOM:
+        log.error("storage.full", error=exc.strerror, exc_info=exc)
+        full = NoRoom(
+            "The exchange has no room left to store this; nothing was changed.",
+            code="storage.full",
+            advice="Repeat the call later, with the same Idempotency-Key; the operator must make room.",
+            retry_after=60,
+        )
+        return refused(full)
+    if isinstance(exc, OperationalError | InterfaceError):
+        log.error("database.away", error=type(exc).__name__, exc_info=exc)
+        away = Unavailable(
+            "The exchange's database does not answer at the moment.",
+            code="database.away",
+            advice="Repeat the call in a moment, with the same Idempotency-Key if it had one.",
+            retry_after=2,
+        )
+        return refused(away)
     return None
 
 
