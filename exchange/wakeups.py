@@ -11,6 +11,7 @@ QUEUES: Final = {
     "validate": "data",
     "build": "data",
     "publish": "data",
+    "erase": "data",
     "push": "push",
     "push-urgent": "push-urgent",
 }
