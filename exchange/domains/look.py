@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -93,7 +94,9 @@ def txt_records(domain: str) -> Seen:
 
 def web_file(domain: str) -> Seen:
     """The lines of `https://<domain>/.well-known/hash-exchange.txt`, never from inside our own walls."""
-    return asyncio.run(_fetched(f"https://{domain}{FILE_PATH}"))
+    # In a thread of its own, because whoever asks may have a loop running in this one.
+    with ThreadPoolExecutor(max_workers=1) as own:
+        return own.submit(lambda: asyncio.run(_fetched(f"https://{domain}{FILE_PATH}"))).result()
 
 
 class _RefusedAddress(OSError):

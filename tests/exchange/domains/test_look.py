@@ -4,6 +4,7 @@ nights.
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 from collections.abc import Iterator
@@ -155,3 +156,10 @@ def test_a_proof_that_never_comes_is_given_up_after_sixty_days() -> None:
     assert given.proven(case, answer="absent", now=NOW).due_at is not None
     given.proven(case, answer="absent", now=late)
     assert DomainProof.objects.get().due_at is None
+
+
+def test_it_may_be_asked_from_within_a_loop() -> None:
+    async def ask() -> str:
+        return look.web_file("127.0.0.1").trouble
+
+    assert asyncio.run(ask()) == "refused_address"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import gettext
 import re
 from collections.abc import Iterator
@@ -28,7 +29,7 @@ def spoken() -> Iterator[tuple[str, str]]:
             words = [ast.literal_eval(text.removeprefix("u")) for text in (first, second) if text]
             yield ("\x04".join(words) if call == "pgettext" else words[0]), template.name
     for source in sorted(_EXCHANGE.rglob("*.py")):
-        tree = ast.parse(source.read_text())
+        tree = _parsed(source.read_text())
         imported = {
             alias.asname or alias.name
             for node in ast.walk(tree)
@@ -40,6 +41,15 @@ def spoken() -> Iterator[tuple[str, str]]:
                 named = node.func.id in imported and node.func.id in _MARKERS
                 if named and node.args and isinstance(node.args[0], ast.Constant):
                     yield str(node.args[0].value), f"{source.name}:{node.lineno}"
+
+
+def _parsed(source: str) -> ast.Module:
+    # Python 3.11 miscounts the depth of a tree when the collector runs code of others while it is built.
+    gc.disable()
+    try:
+        return ast.parse(source)
+    finally:
+        gc.enable()
 
 
 def catalogue() -> dict[str, str]:
