@@ -27,6 +27,7 @@ from hashsets.intake.lease import Lease, LeaseLost
 from hashsets.intake.models import StagedFile, Submission, SubmissionState
 from hashsets.intake.problem_log import ProblemLog
 from hashsets.intake.stage import Staged
+from hashsets.intake.tell import tell_approvers, tell_submitter
 
 PROBLEMS: Final = "problems"
 VALIDATION = system_actor("validation")
@@ -167,6 +168,11 @@ def _settle(
             now=now,
             facts=facts,
         )
+        submission.refresh_from_db()
+        if state == SubmissionState.STAGED:
+            tell_approvers(submission, now=now)
+        else:
+            tell_submitter(submission, "submission.refused", now=now)
     # After the commit, because until then the earlier staging is the one that counts.
     for key in earlier - {file.blob_key for file in files}:
         blob_store().delete(key)

@@ -17,6 +17,7 @@ from accounts.errors import Conflict, Invalid
 from accounts.identity.acting import Actor
 from accounts.identity.roles import Permission
 from hashsets.intake.models import Mode, Submission, SubmissionState
+from hashsets.intake.tell import tell_exchange, tell_submitter
 from hashsets.lists.models import HashList, ListStatus
 from hashsets.releases.abandon import abandon_drafts_of
 from hashsets.releases.holds import Holds, holds_of
@@ -75,6 +76,8 @@ def approve_submission(
                 "holds": submission.holds,
             },
         )
+        if submission.exchange_must_agree and not is_agreed(submission):
+            tell_exchange(submission, now=now)
     submission.refresh_from_db()
     return submission
 
@@ -121,6 +124,7 @@ def return_submission(submission_id: uuid.UUID, *, reason: str, actor: Actor, no
             now=now,
             facts={"list_id": seen.hash_list_id},
         )
+        tell_submitter(seen, "submission.returned", now=now)
     seen.refresh_from_db()
     return seen
 

@@ -27,6 +27,7 @@ from hashsets.core.hashtypes import hash_type
 from hashsets.core.manifest import utc
 from hashsets.core.segment import Kind, Segment
 from hashsets.intake.models import Mode, StagedFile, Submission, SubmissionState
+from hashsets.intake.tell import tell_signers
 from hashsets.lists.current import current_state
 from hashsets.lists.models import HashList, ListStatus
 from hashsets.releases.abandon import abandon_draft, record_abandoned
@@ -190,6 +191,7 @@ def _open(draft: Draft, composed: Composed, *, now: datetime) -> Draft | None:
             record_abandoned(draft, reason="not_wanted", actor=STATION, now=now)
             return None
         _record_opened(draft, composed, now=now)
+        tell_signers(draft.submission, release=draft.number, now=now)
     return draft
 
 
