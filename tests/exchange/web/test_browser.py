@@ -4,19 +4,15 @@ JavaScript and without a mouse.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 
-from accounts.identity.models import User
 from accounts.identity.roles import Role
 from accounts.membership.members import add_member, end_membership
 from hashsets.intake.models import Submission
@@ -26,25 +22,12 @@ from hashsets.releases.build import build_draft
 from hashsets.releases.models import Draft
 from hashsets.releases.publish import publish_draft
 from tests import cast
+from tests.exchange.web.keyboard import choose, keyboard_sign_in, leave, reach
+from tests.exchange.web.looking import LOOKS, Look, Sight, faults_of, sign_in, walk
 from tests.exchange.web.stage import HOSTILE_NAME, Stage, make_stage
 from tests.hashsets.releases.world import NOW, bare_list, csv_of, harbor_world
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-Scheme = Literal["light", "dark"]
-WIDTHS = {320: 640, 1280: 900}
-# To look at every page in every state: HX_SCREENSHOTS=folder pytest tests/exchange/web/test_browser.py --all
-SCREENSHOTS = os.environ.get("HX_SCREENSHOTS", "")
-
-
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """One page in one state: who looks, where, and what they do there first (`press` a button)."""
-
-    name: str
-    who: User | None
-    address: str
-    press: str = ""
 
 
 def sights(stage: Stage) -> list[Sight]:
@@ -90,94 +73,9 @@ def sights(stage: Stage) -> list[Sight]:
     ]
 
 
-def sign_in(page: Page, url: str, user: User) -> None:
-    step = cast.second_step(user)
-    page.goto(f"{url}/sign-in")
-    page.fill("#email", user.email)
-    page.fill("#password", cast.PASSWORD)
-    page.click("main button")
-    expect(page.locator("#code")).to_be_visible()
-    if step.page not in page.url:
-        page.goto(url + step.page)
-    page.fill("#code", step.code)
-    page.click("main button")
-    expect(page.locator(".who")).to_be_visible()
-
-
-def faults_of(page: Page) -> list[str]:
-    """What axe finds, a page that scrolls sideways, and headings that are missing or doubled."""
-    found = [
-        f"{violation['id']}: {violation['help']}: {violation['nodes'][0]['html'][:160]}"
-        for violation in Axe().run(page).response["violations"]
-    ]
-    beyond = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    if beyond > 0:
-        found.append(f"the page scrolls {beyond} pixels sideways")
-    if page.locator("h1").count() != 1:
-        found.append(f"{page.locator('h1').count()} h1 headings")
-    return found
-
-
-def walk(
-    browser: Browser,
-    url: str,
-    stage: Stage,
-    *,
-    language: str,
-    width: int,
-    scheme: Scheme,
-    only: tuple[str, ...] = (),
-) -> list[str]:
-    """Look at the sights; one browser session per person. Returns what is wrong, by name of the sight."""
-    faults: list[str] = []
-    pages: dict[object, Page] = {}
-    spoken: list[str] = []
-    for sight in sights(stage):
-        if only and sight.name not in only:
-            continue
-        key = sight.who.pk if sight.who else None
-        if key not in pages:
-            context = browser.new_context(
-                viewport={"width": width, "height": WIDTHS[width]}, color_scheme=scheme, locale=language
-            )
-            pages[key] = context.new_page()
-            pages[key].on("console", lambda message: spoken.append(message.text))
-            if sight.who:
-                sign_in(pages[key], url, sight.who)
-        page = pages[key]
-        page.goto(url + sight.address)
-        page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
-        if sight.press:
-            page.locator(sight.press).first.click()
-        assert page.locator("html").get_attribute("lang") == language[:2]
-        faults += [f"{sight.name}: {fault}" for fault in faults_of(page)]
-        # A 4xx page is itself reported by Chromium as a resource that failed to load.
-        faults += [f"{sight.name}: console: {text}" for text in spoken if "Failed to load" not in text]
-        spoken.clear()
-        if SCREENSHOTS:
-            file = Path(SCREENSHOTS) / f"{sight.name}-{language[:2]}-{width}-{scheme}.png"
-            page.screenshot(path=file, full_page=True)
-    for page in pages.values():
-        page.context.close()
-    return faults
-
-
-@pytest.mark.parametrize(
-    ("language", "width", "scheme"),
-    [
-        ("en-GB", 1280, "light"),
-        ("fr-FR", 320, "dark"),
-        pytest.param("en-GB", 320, "light", marks=pytest.mark.slow),
-        pytest.param("en-GB", 1280, "dark", marks=pytest.mark.slow),
-        pytest.param("fr-FR", 320, "light", marks=pytest.mark.slow),
-        pytest.param("fr-FR", 1280, "light", marks=pytest.mark.slow),
-    ],
-)
-def test_every_page_is_accessible_in_every_state(
-    live_server: Any, browser: Browser, language: str, width: int, scheme: Scheme
-) -> None:
-    stage = make_stage()
-    assert walk(browser, live_server.url, stage, language=language, width=width, scheme=scheme) == []
+@LOOKS
+def test_every_page_is_accessible_in_every_state(live_server: Any, browser: Browser, look: Look) -> None:
+    assert walk(browser, live_server.url, sights(make_stage()), look) == []
 
 
 def test_long_and_hostile_names_break_no_page(live_server: Any, browser: Browser) -> None:
@@ -189,8 +87,8 @@ def test_long_and_hostile_names_break_no_page(live_server: Any, browser: Browser
         legal_basis="\u202dabc\u202e" * 30,
     )
     only = ("home-approver", "lists", "list", "list-releases", "submission-staged", "release-publisher")
-    found = walk(browser, live_server.url, stage, language="en-GB", width=320, scheme="light", only=only)
-    assert found == []
+    named = [sight for sight in sights(stage) if sight.name in only]
+    assert walk(browser, live_server.url, named, Look("en-GB", 320, "light")) == []
 
 
 def test_the_search_for_faults_finds_faults(live_server: Any, browser: Browser) -> None:
@@ -226,78 +124,36 @@ def test_a_list_is_changed_by_keyboard_alone_and_without_javascript(
 
     keyboard_sign_in(page, live_server.url, world.crew.contributor.user)
     page.goto(base)
-    reach(page, "Submit a change").press("Enter")
+    choose(page, "Submit a change")
     reach(page, "Add entries")
     page.keyboard.press("ArrowDown")
     expect(page.locator("#mode-1")).to_be_checked()
     page.keyboard.press("ArrowUp")
     expect(page.locator("#mode-0")).to_be_checked()
-    reach(page, "Continue").press("Enter")
+    choose(page, "Continue")
     page.set_input_files("#file", file)
-    reach(page, "Continue").press("Enter")
-    reach(page, "Submit").press("Enter")
+    choose(page, "Continue")
+    choose(page, "Submit")
     expect(page.locator("main .note.success")).to_contain_text("is received and stored")
     submission = Submission.objects.get()
     validate_submission(submission.id, now=timezone.now())
     leave(page)
 
     keyboard_sign_in(page, live_server.url, world.crew.approver.user)
-    reach(page, "Look at it and approve or return it", exact=False).press("Enter")
+    choose(page, "Look at it and approve or return it", exact=False)
     expect(page.locator(".says")).to_have_text("9 lines, 0 refused, +9 \u22120")
-    reach(page, "Approve").press("Enter")
+    choose(page, "Approve")
     expect(page.locator("main .note.success")).to_contain_text("You approved")
     build_draft(submission.id, now=timezone.now())
     leave(page)
 
     keyboard_sign_in(page, live_server.url, world.crew.signer.user)
-    reach(page, "Sign the release", exact=False).press("Enter")
-    reach(page, "Sign").press("Enter")
+    choose(page, "Sign the release", exact=False)
+    choose(page, "Sign")
     expect(page.locator("main .note.success")).to_contain_text("Signed.")
     publish_draft(Draft.objects.get().id, now=timezone.now())
     # Nobody presses anything: the page looks again by itself, also without JavaScript.
     expect(page.locator("#progress")).to_contain_text("Published as release 1.", timeout=15_000)
-
-
-def reach(page: Page, name: str, *, exact: bool = True) -> Any:
-    """Press Tab until the element of that name has the focus, as somebody without a mouse does."""
-    wanted = re.compile(f"^{re.escape(name)}$" if exact else re.escape(name))
-    for _ in range(60):
-        page.keyboard.press("Tab")
-        focused = page.locator(":focus")
-        if focused.count() and wanted.search(_name_of(page)):
-            assert "none" not in _outline_of(page), f"{name}: the focus cannot be seen"
-            return focused
-    raise AssertionError(f"'{name}' cannot be reached with the Tab key on {page.url}")
-
-
-def _name_of(page: Page) -> str:
-    focused = page.locator(":focus")
-    labels = page.locator(f"label[for='{focused.get_attribute('id')}']")
-    return labels.inner_text() if labels.count() else focused.inner_text()
-
-
-def _outline_of(page: Page) -> str:
-    style: str = page.locator(":focus").evaluate("one => getComputedStyle(one).outlineStyle")
-    return style
-
-
-def keyboard_sign_in(page: Page, url: str, user: User) -> None:
-    code = cast.fresh_code(user)
-    page.goto(f"{url}/sign-in")
-    reach(page, "E-mail address")
-    page.keyboard.type(user.email)
-    page.keyboard.press("Tab")
-    page.keyboard.type(cast.PASSWORD)
-    page.keyboard.press("Enter")
-    reach(page, "Code")
-    page.keyboard.type(code)
-    page.keyboard.press("Enter")
-    expect(page.locator(".who")).to_contain_text(user.name)
-
-
-def leave(page: Page) -> None:
-    page.locator(".who button").press("Enter")
-    expect(page.locator("main .note")).to_contain_text("You have signed out.")
 
 
 def test_progress_moves_on_the_open_page_and_ends_by_itself(live_server: Any, browser: Browser) -> None:

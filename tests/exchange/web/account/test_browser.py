@@ -19,7 +19,8 @@ from exchange.web.models import OpenSession
 from tests import cast
 from tests.exchange.web.account.test_account import letters, link_in
 from tests.exchange.web.account.test_second_step import totp_seed_in
-from tests.exchange.web.test_browser import faults_of, leave, reach, sign_in
+from tests.exchange.web.keyboard import choose, leave, reach, submit
+from tests.exchange.web.looking import LOOKS, WIDTHS, Look, faults_of, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -154,14 +155,14 @@ def test_the_app_is_set_up_by_keyboard_alone_and_without_javascript(
     page.keyboard.type(someone.email)
     page.keyboard.press("Tab")
     page.keyboard.type(cast.PASSWORD)
-    page.keyboard.press("Enter")
-    reach(page, "An app that shows codes").press("Enter")
+    submit(page)
+    choose(page, "An app that shows codes")
     seed = totp_seed_in(page.content())
     reach(page, "Code")
     page.keyboard.type(totp.code_at(seed, totp.step_at(timezone.now())))
-    page.keyboard.press("Enter")
+    submit(page)
     expect(page.locator("h1")).to_have_text("Keep your recovery codes")
-    reach(page, "I have kept them").press("Enter")
+    choose(page, "I have kept them")
     expect(page.locator(".who")).to_contain_text(someone.name)
     assert CodeApp.objects.filter(user=someone).exists()
     page.goto(f"{url}/sign-in/passkey")
@@ -181,22 +182,14 @@ def test_suspension_ends_a_page_that_is_open(live_server: Any, browser: Browser)
     page.context.close()
 
 
-@pytest.mark.parametrize(
-    ("locale", "width", "scheme"),
-    [
-        ("en-GB", 1280, "light"),
-        ("fr-FR", 320, "dark"),
-        pytest.param("en-GB", 320, "dark", marks=pytest.mark.slow),
-        pytest.param("fr-FR", 1280, "light", marks=pytest.mark.slow),
-    ],
-)
-def test_every_page_is_accessible_in_every_state(
-    live_server: Any, browser: Browser, locale: str, width: int, scheme: Any
-) -> None:
+@LOOKS
+def test_every_page_is_accessible_in_every_state(live_server: Any, browser: Browser, look: Look) -> None:
     url, harbor = live_server.url, cast.harbor()
     admin, fresh = harbor.admin.user, harbor.viewer.user
     page = browser.new_context(
-        viewport={"width": width, "height": 800}, color_scheme=scheme, locale=locale
+        viewport={"width": look.width, "height": WIDTHS[look.width]},
+        color_scheme=look.scheme,
+        locale=look.language,
     ).new_page()
     give_device(page)
     faults: list[str] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +26,9 @@ from hashsets.releases.verify import verify_release
 from hashsets.trust.transfer import offer_list
 from tests import cast
 from tests.exchange.web.contribute.given import own_key, p256, signed_with_own
+from tests.exchange.web.looking import LOOKS, Look, Sight, sign_in, walk
 from tests.exchange.web.stage import HOSTILE_NAME, release_one
-from tests.exchange.web.test_browser import WIDTHS, faults_of, sign_in
-from tests.hashsets.releases.world import NOW, World, bare_list, csv_of, harbor_world, sha256, world_of
+from tests.hashsets.releases.world import NOW, World, bare_list, csv_of, harbor_world, world_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -202,16 +202,6 @@ def test_two_officials_bring_a_file_to_a_signed_release(
         page.context.close()
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """One page in one state: who looks, where, and what they press there first."""
-
-    name: str
-    who: User
-    address: str
-    press: str = ""
-
-
 def sights(world: World) -> list[Sight]:
     crew, base = world.crew, f"/lists/{world.hash_list.id}"
     admin, contributor, signer = crew.admin.user, crew.contributor.user, crew.signer.user
@@ -285,38 +275,6 @@ def wider(statement: Statement) -> Statement:
     return replace(statement, audience="public", tlp="clear", description="More words")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("language", "width", "scheme"),
-    [
-        ("en-GB", 1280, "light"),
-        ("fr-FR", 320, "dark"),
-    ],
-)
-def test_every_page_of_publishers_is_accessible_in_every_state(
-    live_server: Any, browser: Browser, language: str, width: int, scheme: Any
-) -> None:
-    faults: list[str] = []
-    pages: dict[object, Page] = {}
-    for sight in sights(harbor_world(now=NOW)):
-        if sight.who.pk not in pages:
-            context = browser.new_context(
-                viewport={"width": width, "height": WIDTHS[width]}, color_scheme=scheme, locale=language
-            )
-            pages[sight.who.pk] = context.new_page()
-            sign_in(pages[sight.who.pk], live_server.url, sight.who)
-        page = pages[sight.who.pk]
-        page.goto(live_server.url + sight.address)
-        page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
-        if sight.press:
-            page.locator(sight.press).first.click()
-        page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
-        assert page.locator("html").get_attribute("lang") == language[:2]
-        faults += [f"{sight.name}: {fault}" for fault in faults_of(page)]
-        if sight.name.endswith("-wrong") and not page.locator(".summary").count():
-            faults.append(f"{sight.name}: no summary of what is wrong")
-        if (title := page.title()).startswith(("Server error", "404")):
-            faults.append(f"{sight.name}: {title}")
-        if sha256(0) in page.content() or sha256(60) in page.content():
-            faults.append(f"{sight.name}: a whole hash")
-    assert faults == []
+@LOOKS
+def test_every_page_is_accessible_in_every_state(live_server: Any, browser: Browser, look: Look) -> None:
+    assert walk(browser, live_server.url, sights(harbor_world(now=NOW)), look) == []

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from accounts.identity.models import User
 from exchange.push.deliver import deliver_due
@@ -18,8 +18,8 @@ from hashsets.trust.directory import refresh_directory
 from tests import cast
 from tests.exchange.push.conftest import members as members
 from tests.exchange.push.receivers import Members
+from tests.exchange.web.looking import LOOKS, Look, Sight, sign_in, walk
 from tests.exchange.web.subscribe.scene import Scene, challenge_secret, set_scene
-from tests.exchange.web.test_browser import WIDTHS, Scheme, Sight, faults_of, sign_in
 from tests.exchange.world import new_list, publish
 from tests.hashsets.releases.world import NOW
 
@@ -95,44 +95,9 @@ def sights(scene: Scene) -> list[Sight]:
     ]
 
 
-def walk(browser: Browser, url: str, scene: Scene, *, language: str, width: int, scheme: Scheme) -> list[str]:
-    """Look at all of them; returns what is wrong, by name of the sight."""
-    faults: list[str] = []
-    pages: dict[object, Page] = {}
-    for sight in sights(scene):
-        key = sight.who.pk if sight.who else None
-        if key not in pages:
-            context = browser.new_context(
-                viewport={"width": width, "height": WIDTHS[width]}, color_scheme=scheme, locale=language
-            )
-            pages[key] = context.new_page()
-            if sight.who:
-                sign_in(pages[key], url, sight.who)
-        page = pages[key]
-        page.goto(url + sight.address)
-        if sight.press:
-            page.locator(sight.press).first.click()
-        assert page.locator("html").get_attribute("lang") == language[:2]
-        faults += [f"{sight.name}: {fault}" for fault in faults_of(page)]
-    for page in pages.values():
-        page.context.close()
-    return faults
-
-
-@pytest.mark.parametrize(
-    ("language", "width", "scheme"),
-    [
-        ("fr-FR", 320, "dark"),
-        pytest.param("en-GB", 1280, "light", marks=pytest.mark.slow),
-        pytest.param("en-GB", 320, "light", marks=pytest.mark.slow),
-        pytest.param("fr-FR", 1280, "light", marks=pytest.mark.slow),
-    ],
-)
-def test_every_page_is_accessible_in_every_state(
-    live_server: Any, browser: Browser, language: str, width: int, scheme: Scheme
-) -> None:
-    found = walk(browser, live_server.url, set_scene(), language=language, width=width, scheme=scheme)
-    assert found == []
+@LOOKS
+def test_every_page_is_accessible_in_every_state(live_server: Any, browser: Browser, look: Look) -> None:
+    assert walk(browser, live_server.url, sights(set_scene()), look) == []
 
 
 def test_an_engineer_walks_from_a_key_to_the_first_verified_notice(

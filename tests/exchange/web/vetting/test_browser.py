@@ -5,12 +5,12 @@ all.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
+from http import HTTPStatus
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 
@@ -29,26 +29,18 @@ from accounts.vetting.models import Case
 from accounts.vetting.review import open_review
 from tests import cast
 from tests.accounts import cases as given
+from tests.exchange.web.looking import LOOKS, Look, Sight, sign_in, walk
 from tests.exchange.web.stage import HOSTILE_NAME
-from tests.exchange.web.test_browser import SCREENSHOTS, WIDTHS, Scheme, faults_of, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-Who = User | str | None  # a person, the code of an applicant, or nobody
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
-    name: str
-    who: Who
-    address: str
-    press: str = ""
-
-
-def code_for(case: Case) -> str:
-    """A code for a case, as if it had just been mailed."""
-    code = new_code()
+def browser_of(case: Case) -> Client:
+    """A browser that came back to a case by the code of a letter."""
+    code, client = new_code(), Client()
     Case.objects.filter(id=case.id).update(code_digest=code_digest(code))
-    return code
+    assert client.post("/apply/resume", {"code": code}).status_code == HTTPStatus.FOUND
+    return client
 
 
 def email(number: int) -> str:
@@ -72,8 +64,8 @@ def applicant_sights() -> list[Sight]:
     approved = given.prepared(email=email(6), now=now, name="Approved")
     decision = given.proposed(approved, now=now)
     take_decision(decision.id, unconflicted=True, actor=cast.operator().second_admin.actor, now=now)
-    new, halfway, full = code_for(draft), code_for(half), code_for(whole)
-    open_, told, no, yes = code_for(waiting), code_for(asked), code_for(declined), code_for(approved)
+    new, halfway, full = browser_of(draft), browser_of(half), browser_of(whole)
+    open_, told, no, yes = browser_of(waiting), browser_of(asked), browser_of(declined), browser_of(approved)
     questions = [Sight(f"question-{name}", full, f"/apply/questions/{name}") for name in given.ANSWERS]
     return [
         Sight("apply", None, "/apply"),
@@ -226,59 +218,12 @@ def come_back(page: Page, url: str, code: str) -> None:
     expect(page.locator("#code")).to_have_count(0)
 
 
-def walked(
-    browser: Browser, url: str, sights: list[Sight], *, language: str, width: int, scheme: Scheme
-) -> list[str]:
-    faults: list[str] = []
-    pages: dict[str, Page] = {}
-    for sight in sights:
-        key = str(sight.who.pk) if isinstance(sight.who, User) else str(sight.who)
-        if key not in pages:
-            context = browser.new_context(
-                viewport={"width": width, "height": WIDTHS[width]}, color_scheme=scheme, locale=language
-            )
-            pages[key] = context.new_page()
-            if isinstance(sight.who, User):
-                sign_in(pages[key], url, sight.who)
-            elif sight.who:
-                come_back(pages[key], url, sight.who)
-        page = pages[key]
-        answer = page.goto(url + sight.address)
-        assert answer is not None
-        assert answer.status in (200, 404), (sight.name, answer.status)
-        page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
-        if sight.press:
-            page.locator(sight.press).first.click()
-        assert page.locator("html").get_attribute("lang") == language[:2]
-        faults += [f"{sight.name}: {fault}" for fault in faults_of(page)]
-        if SCREENSHOTS:
-            name = f"vetting-{sight.name}-{language[:2]}-{width}-{scheme}.png"
-            page.screenshot(path=Path(SCREENSHOTS) / name, full_page=True)
-    for page in pages.values():
-        page.context.close()
-    return faults
-
-
-@pytest.mark.parametrize(
-    ("language", "width", "scheme"),
-    [
-        ("fr-FR", 320, "dark"),
-        pytest.param("en-GB", 1280, "light", marks=pytest.mark.slow),
-        pytest.param("en-GB", 320, "light", marks=pytest.mark.slow),
-        pytest.param("fr-FR", 1280, "dark", marks=pytest.mark.slow),
-    ],
-)
-@pytest.mark.parametrize("scenes", [applicant_sights, staff_sights, member_sights, empty_sights])
+@LOOKS
+@pytest.mark.parametrize("sights", [applicant_sights, staff_sights, member_sights, empty_sights])
 def test_every_page_is_accessible_in_every_state(
-    live_server: Any,
-    browser: Browser,
-    scenes: Callable[[], list[Sight]],
-    language: str,
-    width: int,
-    scheme: Scheme,
+    live_server: Any, browser: Browser, sights: Callable[[], list[Sight]], look: Look
 ) -> None:
-    found = walked(browser, live_server.url, scenes(), language=language, width=width, scheme=scheme)
-    assert found == []
+    assert walk(browser, live_server.url, sights(), look) == []
 
 
 @pytest.mark.slow
