@@ -177,12 +177,14 @@ def cadence(count: int, seconds: float) -> str:
     """`count` releases within `seconds` from the first to the last."""
     if count < 2:
         return _("Once within half a year")
+    if seconds < _DAY:  # too little to say how the list usually goes
+        return _("%(n)s releases, all within a day") % {"n": number(count)}
     gap = max(seconds, 1.0) / (count - 1)
     if gap < _DAY / 1.5:
         times = max(2, round(_DAY / gap))
         return ngettext("About %(n)s time a day", "About %(n)s times a day", times) % {"n": number(times)}
     for length, days, one, many in (
-        (10, 1, _("About once a day"), _("About every %(n)s days")),
+        (6, 1, _("About once a day"), _("About every %(n)s days")),
         (45, 7, _("About once a week"), _("About every %(n)s weeks")),
         (10_000, 30, _("About once a month"), _("About every %(n)s months")),
     ):

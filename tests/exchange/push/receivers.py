@@ -90,8 +90,7 @@ class Members:
                 return web.Response(status=500)
             case "drip" | "endless":
                 return await self._never_ending(request, fast=behaviour == "endless")
-            case "challenge":
-                nonce = json.loads(arrival.body)["data"]["nonce"]
+            case "challenge" if nonce := json.loads(arrival.body)["data"].get("nonce"):
                 answer = hmac.new(self.secret, nonce.encode(), hashlib.sha256).hexdigest()
                 return web.json_response({"answer": answer if rest != "wrong" else "0" * 64})
             case "echo":

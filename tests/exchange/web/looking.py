@@ -40,6 +40,16 @@ class Look:
         return f"{self.language[:2]}-{self.width}-{self.scheme}"
 
 
+# The innermost element that is too wide, other than in boxes that scroll by themselves.
+_STICKS_OUT = """() => {
+    const width = document.documentElement.clientWidth
+    const scrolls = one => one && one !== document.body
+        && (getComputedStyle(one).overflowX !== "visible" || scrolls(one.parentElement))
+    const found = [...document.querySelectorAll("body *")]
+        .filter(one => one.getBoundingClientRect().right > width + 1 && !scrolls(one.parentElement))
+    return found.length ? found.at(-1).outerHTML.slice(0, 160) : ""
+}"""
+
 # One look in every run; the others where nothing is left out, on one database.
 LOOKS = pytest.mark.parametrize(
     "look",
@@ -55,8 +65,8 @@ LOOKS = pytest.mark.parametrize(
 class Sight:
     """One page in one state: who looks, where, and what they do there first (`press` a button).
 
-    `who` is a person, a browser that is known already (an applicant's), or nobody. A sight whose name ends
-    with -wrong shows a summary of what is wrong.
+    `who` is a person, a browser that is known already (an applicant's), or nobody. Where something is
+    pressed and the name ends with -wrong, there is a summary of what is wrong.
     """
 
     name: str
@@ -92,8 +102,8 @@ def known_page(browser: Browser, url: str, who: User | Client | None, look: Look
     return context.new_page()
 
 
-def walk(browser: Browser, url: str, sights: Iterable[Sight], look: Look) -> list[str]:
-    """Look at the sights. Returns what is wrong, by name of the sight."""
+def walk(browser: Browser, url: str, sights: Iterable[Sight], look: Look) -> str:
+    """Look at the sights. Returns what is wrong, one fault to a line after the name of its sight."""
     faults: list[str] = []
     pages: dict[object, Page] = {}
     spoken: list[str] = []
@@ -111,7 +121,7 @@ def walk(browser: Browser, url: str, sights: Iterable[Sight], look: Look) -> lis
             page.screenshot(path=Path(SCREENSHOTS) / f"{sight.name}-{look}.png", full_page=True)
     for page in pages.values():
         page.context.close()
-    return faults
+    return "\n".join(faults)
 
 
 def _seen(page: Page, url: str, sight: Sight, look: Look) -> list[str]:
@@ -125,7 +135,7 @@ def _seen(page: Page, url: str, sight: Sight, look: Look) -> list[str]:
         _unfold(page)
     assert page.locator("html").get_attribute("lang") == look.language[:2]
     faults = faults_of(page)
-    if sight.name.endswith("-wrong") and not page.locator(".summary").count():
+    if sight.press and sight.name.endswith("-wrong") and not page.locator(".summary").count():
         faults.append("no summary of what is wrong")
     return faults + _sideways(page, look)
 
@@ -159,7 +169,9 @@ def _sideways(page: Page, look: Look) -> list[str]:
 
 def _beyond(page: Page) -> list[str]:
     beyond = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    return [f"the page scrolls {beyond} pixels sideways"] if beyond > 0 else []
+    if beyond <= 0:
+        return []
+    return [f"the page scrolls {beyond} pixels sideways: {page.evaluate(_STICKS_OUT)}"]
 
 
 def _viewport(width: int) -> ViewportSize:

@@ -18,6 +18,7 @@ from accounts.errors import Unauthenticated
 from exchange.access.models import AccessRequest
 from exchange.push.models import Attempt
 from exchange.sharing.models import Endpoint, Subscription
+from exchange.web.subscribe.shelf import cadence
 from hashsets.lists.models import HashList
 from hashsets.trust.directory import refresh_directory
 from tests import cast
@@ -598,6 +599,22 @@ def test_nobody_is_led_to_sign_in_first() -> None:
     for pattern in (*READS, "/subscriptions", "/endpoints", "/attempts", "/getting-started"):
         answer = Client().get(of(scene, pattern))
         assert answer.headers["Location"].startswith("/sign-in?next="), pattern
+
+
+@pytest.mark.parametrize(
+    ("count", "days", "said"),
+    [
+        (1, 0, "Once within half a year"),
+        (2, 0.001, "2 releases, all within a day"),
+        (9, 4, "About 2 times a day"),
+        (8, 7, "About once a day"),
+        (5, 28, "About once a week"),
+    ],
+)
+def test_how_often_a_list_changes_is_said_only_when_it_can_be_known(
+    count: int, days: float, said: str
+) -> None:
+    assert cadence(count, days * 86_400) == said
 
 
 # Counting
