@@ -109,6 +109,7 @@ class _Run:
         self._in_flight = InFlight()
         self._attempts: Counter[Outcome] = Counter()
         self._pending: dict[UUID, tuple[Endpoint, Notice, datetime]] = {}
+        self._held: dict[UUID, Endpoint] = {}  # from the claim until its end is written down
 
     def work(self) -> Counter[Outcome]:
         """Claim and settle until a look found nothing and nothing is in flight."""
@@ -147,7 +148,23 @@ class _Run:
 
     def _claim(self) -> list[Endpoint]:
         room = self._limits.window - self._in_flight.total
-        return claim_endpoints(lane=self._lane, now=self._clock.now(), in_flight=self._in_flight, room=room)
+        claimed = claim_endpoints(
+            lane=self._lane, now=self._clock.now(), in_flight=self._in_flight, room=room
+        )
+        return [endpoint for endpoint in claimed if not self._is_renewed(endpoint)]
+
+    def _is_renewed(self, claimed: Endpoint) -> bool:
+        """Whether this run is not done there yet: on a busy machine a lease can end before the post does.
+
+        Then the claim was a renewal of the lease, and nothing is posted twice.
+        """
+        held = self._held.get(claimed.id)
+        if held is None:
+            self._held[claimed.id] = claimed
+            return False
+        held.lease_until, held.urgent_lease_until = claimed.lease_until, claimed.urgent_lease_until
+        self._in_flight.remove(claimed)
+        return True
 
     def _start(self, window: Window[UUID], claimed: Sequence[Endpoint]) -> int:
         """Post to each of `claimed` what it is owed; returns how many had anything owed."""
@@ -156,6 +173,7 @@ class _Run:
         release_unused(unused, lane=self._lane)
         for endpoint in unused:
             self._in_flight.remove(endpoint)
+            del self._held[endpoint.id]
         posts: list[tuple[UUID, Post]] = []
         for endpoint in claimed:
             if (notice := notices.get(endpoint.id)) is None:
@@ -196,6 +214,8 @@ class _Run:
 
     def _settle(self, tried: Sequence[Tried]) -> None:
         settle(tried, lane=self._lane, now=self._clock.now(), draw=self._draw)
+        for one in tried:
+            del self._held[one.endpoint.id]
 
 
 def _allow_open_files() -> None:

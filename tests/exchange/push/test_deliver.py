@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections import Counter
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -13,9 +16,10 @@ from standardwebhooks.webhooks import Webhook
 
 from accounts.audit.models import AuditEvent
 from exchange.client.receive import Trust, verify_notice
+from exchange.push import claim
 from exchange.push.deliver import Delivered, deliver_due
 from exchange.push.models import Attempt
-from exchange.push.schedule import URGENT_TRIES, Lane, Outcome
+from exchange.push.schedule import TIMING, URGENT_TRIES, Lane, Outcome
 from exchange.sharing import secrets
 from exchange.sharing.models import Endpoint, EndpointCursor, EndpointState, Notified, PauseReason
 from hashsets.lists.models import Audience
@@ -231,20 +235,21 @@ def test_five_days_of_failure_pause_it_and_one_success_resumes_it(members: Membe
     assert AuditEvent.objects.latest("number").action == "endpoint.resumed"
 
 
-def test_failing_and_hanging_endpoints_do_not_delay_the_others(members: Members) -> None:
+def test_failing_and_hanging_endpoints_do_not_delay_the_others(
+    members: Members, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(TIMING, Lane.ROUTINE, replace(TIMING[Lane.ROUTINE], total=6.0))
     lumen, hash_list = cast.lumen(), new_list(cast.harbor())
     publish(hash_list)
     for number in range(1, 41):
         behaviour = {0: "hang", 1: "status/500"}.get(number % 10, "ok")
         follow(lumen, hash_list, endpoint_of(lumen, members.url(behaviour, address=f"127.0.1.{number}")))
-    began = time.monotonic()
     assert deliver().attempts == {Outcome.DELIVERED: 32, Outcome.REFUSED: 4, Outcome.TIMEOUT: 4}
-    lasted = time.monotonic() - began
-    assert max(one.at for one in members.of("ok")) - began < 1.4
-    assert lasted > 1.5
     # Their results were written while the hanging ones were still pending.
     written = EndpointCursor.objects.filter(notified_release=1).values_list("notified_at", flat=True)
-    assert max(at - NOW for at in written if at is not None) < timedelta(seconds=1.4)
+    hung = Attempt.objects.filter(outcome=Outcome.TIMEOUT)
+    given_up = min(one.started_at + timedelta(milliseconds=one.duration_ms) for one in hung)
+    assert max(at for at in written if at is not None) < given_up
 
 
 def test_two_at_most_are_in_flight_to_one_host(members: Members) -> None:
@@ -315,6 +320,7 @@ def test_who_may_not_be_told_is_not_told(members: Members, change: str) -> None:
     assert members.arrivals == []
 
 
+@pytest.mark.usefixtures("frozen")
 def test_an_urgent_release_overrides_a_back_off_of_hours(members: Members) -> None:
     lumen, hash_list = cast.lumen(), new_list(cast.harbor())
     endpoint = endpoint_of(
@@ -334,7 +340,7 @@ def test_an_urgent_release_overrides_a_back_off_of_hours(members: Members) -> No
     assert (told["release"], told["urgent"]) == (2, True)
     healed = again(endpoint)
     assert (healed.failures, healed.lease_until) == (0, NOW + timedelta(seconds=20))
-    assert timedelta(0) <= healed.due_at - NOW < timedelta(seconds=5)
+    assert healed.due_at == NOW
 
 
 @pytest.mark.usefixtures("frozen")
@@ -376,5 +382,31 @@ def test_a_nudge_during_a_run_is_taken_up_by_that_run(members: Members) -> None:
     assert deliver().joined
     thread.join()
     assert runs[0].attempts == {Outcome.DELIVERED: 2}
-    # Not after the slow one, which is what a queue of runs would do.
-    assert members.of("ok")[0].at < members.of("delay/0.9")[0].at + 0.9
+    assert len(runs) == 1  # a queue of runs would have told it after the slow one
+
+
+@pytest.mark.parametrize("lane", list(Lane))
+def test_a_lease_that_ends_before_the_post_is_renewed_and_nothing_is_posted_twice(
+    members: Members, monkeypatch: pytest.MonkeyPatch, lane: Lane
+) -> None:
+    """As on a machine that is too busy: the run goes on, and the endpoint is free when it has answered."""
+    short = replace(TIMING[lane], total=20.0, lease=timedelta(seconds=0.2))
+    monkeypatch.setitem(TIMING, lane, short)
+    monkeypatch.setattr("exchange.push.deliver._LOOK_EVERY", 0.3)
+    hash_list = new_list(cast.harbor())
+    endpoint = endpoint_of(cast.lumen(), members.url("delay/1.5"))
+    follow(cast.lumen(), hash_list, endpoint)
+    publish(hash_list, urgent=lane is Lane.URGENT)
+    claims = Counter[Endpoint]()
+    honest = claim.claim_endpoints
+
+    def counted(**asked: Any) -> list[Endpoint]:
+        claimed = honest(**asked)
+        claims.update(claimed)
+        return claimed
+
+    monkeypatch.setattr("exchange.push.deliver.claim_endpoints", counted)
+    assert deliver(lane=lane).attempts == {Outcome.DELIVERED: 1}
+    assert claims[endpoint] > 1
+    assert (len(members.arrivals), cursor_of(endpoint, hash_list)) == (1, 1)
+    assert (again(endpoint).lease_until, again(endpoint).urgent_lease_until) == (None, None)
