@@ -19,6 +19,7 @@ from accounts.identity.acting import Actor
 from accounts.identity.roles import Permission
 from exchange.http.acting import require_presence
 from exchange.http.bodies import StrictJSONParser
+from exchange.http.described import CursorPages
 from exchange.http.etags import tagged
 from exchange.http.idempotency import key_of, once
 from exchange.http.limits import count
@@ -59,6 +60,7 @@ class Door(APIView):
 
     needs: ClassVar[Mapping[str, Need]] = {}
     permission_classes = ()  # `needs` decides, in `initial`
+    pagination_class = CursorPages  # for the description; `exchange.http.pages` makes them
     # Test keys reach the sandbox only: a door that knows how says so, every other one refuses them.
     sandbox: ClassVar[bool] = False
     # False for a door whose act talks to others: HTTP has no place in a transaction.

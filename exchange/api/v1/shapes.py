@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.errors import Invalid
@@ -140,9 +141,11 @@ class SubmissionOut(serializers.Serializer[Any]):
     decided_at = serializers.DateTimeField(allow_null=True)
     decision_reason = serializers.CharField()
 
+    @extend_schema_field(CountsOut)
     def get_counts(self, row: Any) -> dict[str, int]:
         return dict(CountsOut(row).data)
 
+    @extend_schema_field(RefusedOut(allow_null=True))
     def get_refused(self, row: Any) -> dict[str, str] | None:
         return {"code": row.refused_code, "message": row.refused_message} if row.refused_code else None
 
