@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -40,7 +40,7 @@ class CursorPages:
 
 class Credential(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = "exchange.http.auth.CredentialAuthentication"
-    name: ClassVar[list[str]] = ["credential", "credentialAsPassword"]
+    name = ["credential", "credentialAsPassword"]  # noqa: RUF012 - the base class declares it so
 
     def get_security_requirement(self, auto_schema: object) -> list[dict[str, list[Any]]]:
         """One or the other, not both."""

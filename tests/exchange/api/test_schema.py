@@ -200,8 +200,9 @@ def test_what_the_client_sends_is_described(described: DescribedExchange, tmp_pa
     sign.upload_signature(session, f"api/v1/submissions/{ROW}/signatures", keyid="a" * 64, signature="ab")
     sign.upload_signature(session, f"api/v1/lists/{LIST}/renewal/signatures", keyid="a" * 64, signature="ab")
     public = keys.PublicHalf("c" * 64, "ed25519", "ed25519", "ab" * 32)
-    assert keys.register(session, public, name="mine", proof="ab" * 64)
+    assert keys.register(session, public, name="mine", proof="ab" * 64).keyid
     assert keys.own_organisation(session)
+    described.says["list_id"] = LIST
     for draft in (drafts.draft_of(session, ROW), drafts.renewal_of(session, LIST)):
         assert (draft.release, draft.list_version, draft.signed_part) == (7, 7, b"text")
 
@@ -211,5 +212,5 @@ def test_a_file_that_is_sent_in_parts_is_described(described: DescribedExchange,
     file.write_bytes(b"0" * 100)
     described.says["offset"] = 0
     asked = parts.Asked("add", urgent=False, note="", hash_type="")
-    assert parts.submit_in_parts(session_of(described), LIST, file, asked, advance=lambda _: None)
+    assert parts.submit_in_parts(session_of(described), LIST, file, asked, advance=lambda _: None).id
     assert [method for method, _ in described.asked] == ["POST", "PATCH", "POST", "GET"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import cache, caches
 from pytest_django import Settings
 
 from accounts.errors import Throttled
@@ -16,6 +16,7 @@ from exchange.calls.models import CallCount
 from tests import cast
 from tests.exchange.api.conftest import MEMBER_SCOPES, Asker, key_of
 from tests.hashsets.releases.world import NOW
+from tests.services import Redis
 
 NOON = datetime(2026, 3, 1, 12, 0, 5, tzinfo=UTC)
 
@@ -48,6 +49,22 @@ def test_the_day_has_a_limit_of_its_own() -> None:
         call(times=20, per_day=100, now=NOON + timedelta(minutes=minute))
     with pytest.raises(Throttled, match="a day"):
         call(per_day=100, now=NOON + timedelta(minutes=9))
+
+
+def test_a_real_redis_that_is_flushed_in_the_middle_gives_nobody_another_minute(
+    redis_server: Redis, settings: Settings
+) -> None:
+    backend = "django.core.cache.backends.redis.RedisCache"
+    settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": redis_server.url}}
+    call(times=10)
+    caches["default"].set("there", 1)
+    redis_server.flush()
+    assert caches["default"].get("there") is None
+    call(times=10)
+    redis_server.flush()
+    limit.forget_tallies()  # and every process was started anew
+    with pytest.raises(Throttled):
+        call(times=3)
 
 
 def test_a_flushed_cache_and_a_new_process_forget_nothing_that_was_written() -> None:
