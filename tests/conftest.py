@@ -25,6 +25,7 @@ LATER = (("slow", "all"), ("long", "long"))
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all", action="store_true", help="also run the tests marked slow")
     parser.addoption("--long", action="store_true", help="also run the tests marked long")
+    parser.addoption("--chaos-seed", default="1", help="draws the blows of the chaos run")
     parser.addoption(
         "--needs-database", action="store_true", help="only tests that meet the suite's database"
     )
