@@ -16,6 +16,7 @@ from typing import NoReturn
 import pytest
 
 from tests import services
+from tests.run import COUNTED
 from tests.stack import KINDS, Stack
 
 # Marker, and the switch without which its tests are left out.
@@ -54,10 +55,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     counts: Counter[str] = Counter()
     for report in terminalreporter.stats.get("passed", ()):
         for name, value in getattr(report, "user_properties", ()):
-            if report.when == "call" and str(name).startswith("crash points: "):
+            if report.when == "call" and str(name).startswith(COUNTED):
                 counts[name] += int(value)
     for name, value in sorted(counts.items()):
-        terminalreporter.write_line(f"{name}: {value}, 0 violations")
+        terminalreporter.write_line(f"{name.removeprefix('faults: ')}: {value}, 0 violations")
 
 
 def _meets_the_database(item: pytest.Item, fixtures: set[str]) -> bool:

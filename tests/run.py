@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 import xml.etree.ElementTree as ET
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,8 @@ _ROOT = Path(__file__).resolve().parents[1]
 _BIN = Path(sys.executable).parent
 _IN_CI = os.environ.get("CI") == "true"
 _PYTEST_NOTHING_COLLECTED = 5
+
+COUNTED = ("crash points: ", "faults: ")
 
 LINT: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("ruff check", ("ruff", "check", ".")),
@@ -42,6 +45,7 @@ class Outcome:
     seconds: float
     numbers: str = ""
     skipped: list[str] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
 
 
 def say(sentence: str) -> None:
@@ -72,10 +76,23 @@ def run_pytest(name: str, arguments: Sequence[str], env: Mapping[str, str]) -> O
             check=False,
         ).returncode
         numbers, skipped, ran = _read_report(report)
+        counts = _read_counts(report)
     passed = code == 0 and ran > 0 and not (_IN_CI and skipped)
     if code == _PYTEST_NOTHING_COLLECTED:
         numbers = "no test was found"
-    return Outcome(name, passed, time.monotonic() - started, numbers, skipped)
+    return Outcome(name, passed, time.monotonic() - started, numbers, skipped, counts)
+
+
+def _read_counts(report: Path) -> Counter[str]:
+    """What passed tests counted (`record_property`): how often something was killed, lost, told."""
+    counts: Counter[str] = Counter()
+    if report.exists():
+        for case in ET.parse(report).getroot().iter("testcase"):
+            if not any(case.find(wrong) is not None for wrong in ("failure", "error", "skipped")):
+                for counted in case.iter("property"):
+                    if str(counted.get("name")).startswith(COUNTED):
+                        counts[str(counted.get("name"))] += int(counted.get("value", "0"))
+    return counts
 
 
 def _read_report(report: Path) -> tuple[str, list[str], int]:
@@ -150,12 +167,23 @@ def conclude(outcomes: Sequence[Outcome], left_out: Sequence[str], arguments: ar
     for outcome in outcomes:
         for reason in outcome.skipped:
             say(f"SKIPPED {outcome.name}: {reason}")
+    for line in table_of(outcomes):
+        say(line)
     if not arguments.all and not arguments.only_lint:
         say("Left out on request: tests marked slow. ARGS=--all runs them too.")
     failed = not all(outcome.passed for outcome in outcomes) or (_IN_CI and bool(left_out))
     if failed and _IN_CI and (left_out or any(outcome.skipped for outcome in outcomes)):
         say("In CI nothing may be skipped.")
     return 1 if failed else 0
+
+
+def table_of(outcomes: Sequence[Outcome]) -> list[str]:
+    """What was counted, as a table for the README. A test that saw a violation failed and counts nothing."""
+    total = sum((outcome.counts for outcome in outcomes), Counter[str]())
+    if not total:
+        return []
+    rows = (f"| {name.removeprefix('faults: ')} | {value:,} |" for name, value in sorted(total.items()))
+    return ["", "| counted in tests that passed (0 violations) | times |", "|---|---:|", *rows, ""]
 
 
 def main() -> int:

@@ -10,6 +10,10 @@ import pytest
 from tests import run
 
 _SOURCES = {
+    "counts": (
+        "def test_a(record_property):\n    record_property('crash points: push', 7)\n"
+        "def test_b(record_property):\n    record_property('crash points: push', 5)\n    assert False\n"
+    ),
     "passes": "def test_a():\n    assert True\n",
     "fails": "def test_a():\n    assert False\n\ndef test_b():\n    assert True\n",
     "skips": "import pytest\ndef test_a():\n    assert True\ndef test_b():\n    pytest.skip('no Redis')\n",
@@ -53,6 +57,12 @@ def outcome_of(
 )
 def test_a_run_is_judged_by_what_it_ran(outcome_of: run.Outcome, passed: bool, numbers: str) -> None:
     assert (outcome_of.passed, outcome_of.numbers) == (passed, numbers)
+
+
+@pytest.mark.parametrize("outcome_of", [("counts", False)], indirect=True)
+def test_only_passed_tests_count_in_the_table(outcome_of: run.Outcome) -> None:
+    assert run.table_of([outcome_of])[-2] == "| crash points: push | 7 |"
+    assert run.table_of([]) == []
 
 
 def test_what_could_not_run_is_said_and_fails_only_in_ci(
