@@ -47,6 +47,7 @@ class Stack:
         self.port = free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
         self.database_url = database_url or f"sqlite:///{var / 'hash-exchange.sqlite3'}"
+        self.program = "exchange.stack"
         self._supervisor: subprocess.Popen[bytes] | None = None
         inherited = {
             name: value
@@ -79,7 +80,7 @@ class Stack:
                 [
                     sys.executable,
                     "-m",
-                    "exchange.stack",
+                    self.program,
                     "--bind",
                     f"127.0.0.1:{self.port}",
                     "--var",
