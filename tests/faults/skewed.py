@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import sys
 from pathlib import Path
 from unittest.mock import patch
 
@@ -43,4 +42,4 @@ _real = stack.processes
 
 if __name__ == "__main__":
     with patch.object(stack, "processes", processes):
-        sys.exit(stack.main())
+        stack.main()

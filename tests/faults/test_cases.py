@@ -28,7 +28,7 @@ from tests.services import Missing, Receiver, wait_until
 from tests.stack import NAMES, Stack
 from tests.storyline import Stage, set_stage
 
-pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.xdist_group("stack")]
+pytestmark = [pytest.mark.faults, pytest.mark.long, pytest.mark.xdist_group("stack")]
 
 WORKERS: Final = tuple(name for name in NAMES if name != "web")
 HEALING_SECONDS: Final = 60.0
@@ -180,7 +180,6 @@ def test_one_after_the_other_the_workers_redis_and_the_disk_fail_and_everything_
     record_property("faults: single failures healed", 4)
 
 
-@pytest.mark.long
 def test_redis_may_be_away_for_ten_minutes(scene: Scene) -> None:
     receiver = scene.counting()
     try:

@@ -1,7 +1,7 @@
 """Everything at once: people work, members listen, a stranger tries doors, and blows fall; afterwards all ten
 invariants are held against the recorded history and the database.
 
-40 seconds of blows in the suite, ten minutes in `make faults`; `--chaos-seed` draws other ones.
+40 seconds of blows and ten minutes of them, both in `make faults`; `--chaos-seed` draws other ones.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def walking(walkers: list[Walker]) -> Iterator[None]:
 @pytest.mark.parametrize(
     "seconds",
     [
-        pytest.param(40.0, marks=pytest.mark.slow, id="40-s"),
+        pytest.param(40.0, marks=pytest.mark.long, id="40-s"),
         pytest.param(600.0, marks=pytest.mark.long, id="10-min"),
     ],
 )
