@@ -50,6 +50,11 @@ class Listener:
                 preexec_fn=die_with_parent,
             )
 
+    def tend(self) -> None:
+        """What a service unit does: start it again when it gave up because the exchange was away."""
+        if self._process.poll() is not None:
+            self.start()
+
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()

@@ -314,8 +314,8 @@ def test_workers_whose_clocks_are_wrong_by_hours_keep_order_and_harm_nobody(
             wait_until(lambda: at(listener, scene) == number, seconds=60, what="the member")  # noqa: B023
             lease = "SELECT max(lease_until) < now() + interval '5 minutes' FROM hashsets_submission"
             assert scene.one(lease) in (True, None), "a lease was written by a wrong clock"
-            told = "SELECT bool_and(published_at BETWEEN now() - interval '1 hour' AND now())"
-            assert scene.one(f"{told} FROM hashsets_release"), (
+            rightly = "SELECT bool_and(published_at BETWEEN now() - interval '1 hour' AND now())"
+            assert scene.one(f"{rightly} FROM hashsets_release"), (
                 "a release says that it was published at another time"
             )
     finally:

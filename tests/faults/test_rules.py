@@ -134,6 +134,7 @@ DOCTORED: list[tuple[int, str, Doctor]] = [
     (8, "no second person", lambda c: c.state(submissions=(replace(rows(c)[0], approvers=()), rows(c)[1]))),
     (8, "let through", lambda c: c.alter("self-approval", status=200)),
     (8, "nobody tried", lambda c: c.forget("self-approval")),
+    (8, "no answer", lambda c: c.alter("self-approval", status=0)),
     (9, "shrank", lambda c: c.state(releases=(releases(c)[0], replace(releases(c)[1], entries=9)))),
     (9, "empty", lambda c: c.state(releases=(replace(releases(c)[0], entries=0), releases(c)[1]))),
     (9, "another root", lambda c: c.alter("applied", root="root9")),

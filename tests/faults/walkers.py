@@ -202,8 +202,8 @@ class Approver(Walker):
         for submission in self._desk.take():
             self.approve(submission)
 
-    def approve(self, submission: str, *, note: str = "approval") -> None:
-        """Press the button; if that fails, whoever wants it asks again."""
+    def approve(self, submission: str, *, note: str = "approval") -> int:
+        """Press the button; if that fails, whoever wants it asks again. The status, 0 without an answer."""
         began, status, said = time.monotonic(), 0, ""
         try:
             page, act = f"/submissions/{submission}", f"/submissions/{submission}/approve"
@@ -217,6 +217,7 @@ class Approver(Walker):
             status = int(found.group(1)) if found else 0
         seconds = round(time.monotonic() - began, 3)
         self._history.note(note, submission=submission, status=status, seconds=seconds, said=said)
+        return status
 
     def _at_work(self) -> Person:
         if self._person is None or time.monotonic() - self._since > FRESH_SECONDS:
@@ -240,8 +241,9 @@ class TwoHats(Contributor):
 
     def staged(self, submission: str) -> None:
         if submission not in self._tried:
+            if not self._herself.approve(submission, note="self-approval"):
+                return  # nobody answered: she tries again
             self._tried.add(submission)
-            self._herself.approve(submission, note="self-approval")
         super().staged(submission)
 
 
