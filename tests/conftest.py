@@ -13,11 +13,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
+import hypothesis
 import pytest
 
 from tests import services
 from tests.run import COUNTED
 from tests.stack import KINDS, Stack
+
+# A busy machine draws examples slowly, and that says nothing about the code.
+hypothesis.settings.register_profile(
+    "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("suite")
 
 # Marker, and the switch without which its tests are left out.
 LATER = (("slow", "all"), ("long", "long"))

@@ -321,8 +321,10 @@ class Reader(Walker):
         for list_id in self._lists:
             try:
                 self._read(list_id)
+            except Away:
+                continue
             except (RepositoryError, DownloadError) as error:
-                unborn = list_id not in self._seen and _status_of(error) == 404
+                unborn = list_id not in self._seen and _says_nothing_is_released(error)
                 if not unborn and not _caused_by_absence(error):
                     why = f"{type(error).__name__}: {error}"[:300]
                     self._history.note("unreadable", list=list_id, why=why)
@@ -363,8 +365,10 @@ class Reader(Walker):
         return sha256, got
 
 
-def _status_of(error: BaseException) -> int:
-    return error.status_code if isinstance(error, DownloadHTTPError) else 0
+def _says_nothing_is_released(error: BaseException) -> bool:
+    """Before its first release a list has a root and targets, and no `list` role yet."""
+    absent = isinstance(error, DownloadHTTPError) and error.status_code == 404
+    return absent or "Role list was delegated but is not part of snapshot" in str(error)
 
 
 def _caused_by_absence(error: BaseException | None) -> bool:

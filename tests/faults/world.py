@@ -80,7 +80,8 @@ def _gathered(*, lists: int, members: int, now: datetime) -> Crowd:
     integrator = (Role.INTEGRATOR, Role.ADMIN)
     keys = [_person(each, "eng", integrator, member, now)[0] for each in [*companies, stranger]]
     submit = (Permission.LIST_VIEW, Permission.SUBMISSION_CREATE)
-    hats = (Role.CONTRIBUTOR, Role.APPROVER)
+    # Her key is her own: whoever issues a key answers for what it submits.
+    hats = (Role.CONTRIBUTOR, Role.APPROVER, Role.INTEGRATOR)
     two_hats_key, email, seed = _person(harbor, "hilda", hats, submit, now)
     return Crowd(tuple(opened), private, tuple(keys[:-1]), keys[-1], two_hats_key, email, seed)
 
@@ -117,23 +118,16 @@ def _person(
         scopes=scopes,
         mode="live",
         expires_at=now + timedelta(days=1),
-        actor=_admin_of(organisation) or actor,
+        actor=actor,
         now=now,
     )
     return issued.key, email, seed
 
 
-def _admin_of(organisation: Organisation) -> Any:
-    """Harbor's own admin issues what people without that right hold; elsewhere people issue their own."""
-    from accounts.identity.acting import person_acting
-    from accounts.identity.models import User
-
-    hanna = User.objects.filter(email="hanna@harbor.example").first()
-    return person_acting(hanna, organisation) if hanna and organisation.name == "Harbor" else None
-
-
 def _list(harbor: Organisation, title: str, audience: Organisation | None, now: datetime) -> str:
     """A list of Harbor's, signed by the hosted key that the sample list has; ready for its first release."""
+    from accounts.identity.acting import person_acting
+    from accounts.identity.models import User
     from accounts.signing_keys.models import SigningKey
     from exchange.demo.world import CLASSES
     from hashsets.lists.define import add_classification, create_list, entitle_key
@@ -141,7 +135,8 @@ def _list(harbor: Organisation, title: str, audience: Organisation | None, now: 
     from hashsets.trust.directory import refresh_directory
     from hashsets.trust.repository import open_repository
 
-    admin = _admin_of(harbor)
+    admin = person_acting(User.objects.get(email="hanna@harbor.example"), harbor)
+    assert admin is not None
     made = create_list(
         harbor,
         title=title,

@@ -102,7 +102,6 @@ class NewPassword(Page):
     needs: ClassVar = {"GET": PUBLIC, "POST": PUBLIC}
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
-        reset_of(self._digest(), now=self.now)
         return self._form(fields.blank(*NEW_PASSWORD))
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
@@ -116,7 +115,8 @@ class NewPassword(Page):
         return HttpResponseRedirect(reverse("web:second-step" if half.has_factor else "web:set-up"))
 
     def _form(self, form: fields.Form, *, status: int = 200) -> HttpResponse:
-        return self.show("web/account/new_password.html", form=form, status=status)
+        whose = reset_of(self._digest(), now=self.now).user.email
+        return self.show("web/account/new_password.html", form=form, whose=whose, status=status)
 
     def _digest(self) -> str:
         return str(self.request.session.get(RESET_KEY, ""))

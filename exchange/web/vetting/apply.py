@@ -339,7 +339,9 @@ class ChoosePassword(ApplicantPage, Asking):
 
     def asked(self) -> Asked:
         says = (_("You then sign in and set up a second step. Invite a second admin soon."),)
-        return Asked(_("Choose a password"), _("Keep the password"), "/apply/status", says)
+        return Asked(
+            _("Choose a password"), _("Keep the password"), "/apply/status", says, whose=self.case.email
+        )
 
     def fields(self) -> tuple[Field, ...]:
         hint = _("At least 12 characters that nobody guesses.")

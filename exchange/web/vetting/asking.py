@@ -30,6 +30,7 @@ class Asked:
     warns: Words = ""
     heading: bool = True
     stop: bool = False
+    whose: str = ""  # the e-mail address that a password asked for belongs to
 
 
 class Asking(Page):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hashsets.core.cells import classifications, item_keys, labels, qualities, source_refs
@@ -16,7 +16,6 @@ from tests.hashsets.core.test_journey_of_a_list import facts, keys
 LIST = "a" * 26
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(keys, facts), max_size=30))
 def test_sorting_keeps_the_first_line_of_a_key_and_counts_the_others(pairs: list[tuple[Key, Fact]]) -> None:
     first: dict[Key, tuple[Fact, int]] = {}
@@ -36,7 +35,6 @@ def test_sorting_keeps_the_first_line_of_a_key_and_counts_the_others(pairs: list
     assert {problem.reason.code for problem in done.problems} <= {"entry.contradictory"}
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(keys, facts), max_size=20), st.integers(0, 20), st.integers(0, 20))
 def test_rows_survive_arrow_and_slicing(pairs: list[tuple[Key, Fact]], start: int, stop: int) -> None:
     rows = rows_of(pairs)

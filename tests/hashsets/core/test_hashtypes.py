@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.errors import Invalid
@@ -42,7 +42,6 @@ def test_it_reads_digests_as_their_algorithms_write_them() -> None:
         assert hash_type(name).parse(digest.hexdigest()) == digest.digest()
 
 
-@settings(deadline=None)
 @given(kind=kinds, data=st.data())
 def test_every_spelling_gives_the_same_bytes(kind: HashType, data: st.DataObject) -> None:
     raw = data.draw(st.binary(min_size=kind.bytes_wide, max_size=kind.bytes_wide))
@@ -104,7 +103,6 @@ def test_integers_above_a_byte_are_refused() -> None:
         hash_type("photodna").parse(",".join(["256"] * 144))
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.one_of(st.none(), st.text(max_size=70), st.binary(max_size=34).map(bytes.hex)), max_size=40)
 )

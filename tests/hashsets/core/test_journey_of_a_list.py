@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hashsets.core.compaction import compact, merge_deltas
@@ -84,7 +84,7 @@ def expected(
 
 
 @given(first=st.dictionaries(keys, facts, max_size=12), steps=st.lists(submissions, max_size=6))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 def test_submissions_leave_the_state_that_a_dict_would_be_in(first: Model, steps: list[Step]) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -115,7 +115,7 @@ def test_submissions_leave_the_state_that_a_dict_would_be_in(first: Model, steps
 
 
 @given(model=st.dictionaries(keys, facts, min_size=1, max_size=12), wanted=st.lists(keys, max_size=5))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_look_up_finds_every_entry_of_a_hash(model: Model, wanted: list[Key]) -> None:
     with tempfile.TemporaryDirectory() as name:
         state = snapshot_state(model, Path(name))

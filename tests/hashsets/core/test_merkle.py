@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.errors import Corrupt, Invalid
@@ -43,13 +43,11 @@ def test_the_golden_vectors_hold() -> None:
     assert json.loads(golden.VECTORS.read_text(encoding="utf-8")) == golden.vectors()
 
 
-@settings(deadline=None)
 @given(models, small_bits)
 def test_the_root_is_what_the_documentation_says(model: Model, bits: int) -> None:
     assert root_of(model, bits) == plain.type_root(model, bits, 16)
 
 
-@settings(deadline=None)
 @given(models, small_bits, st.lists(st.integers(0, 14)))
 def test_the_root_does_not_depend_on_how_rows_are_cut(model: Model, bits: int, cuts: list[int]) -> None:
     rows = sorted_rows(model)
@@ -58,7 +56,6 @@ def test_the_root_does_not_depend_on_how_rows_are_cut(model: Model, bits: int, c
     assert leaves_of(batches, bits, 16) == leaves_of([rows], bits, 16)
 
 
-@settings(deadline=None)
 @given(models.filter(bool), small_bits, st.data())
 def test_any_change_changes_the_root(model: Model, bits: int, data: st.DataObject) -> None:
     key = data.draw(st.sampled_from(sorted(model)))
@@ -111,7 +108,6 @@ def test_rows_out_of_order_have_no_root() -> None:
         leaves_of([rows, rows], 3, 32)
 
 
-@settings(deadline=None)
 @given(models, small_bits, keys)
 def test_proofs_say_what_is_there_and_what_is_not(model: Model, bits: int, key: Key) -> None:
     root, leaves = root_of(model, bits), leaves_of([sorted_rows(model)], bits, 16)
@@ -154,7 +150,6 @@ def test_forged_proofs_are_refused() -> None:
             verify_proof(proof, root, other)
 
 
-@settings(deadline=None)
 @given(models.filter(bool), st.integers(1, 5))
 def test_operation_digests_ignore_files_batches_and_release_numbers(model: Model, step: int) -> None:
     rows = sorted_rows(model).with_op(Op.ADD)

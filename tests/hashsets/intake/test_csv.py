@@ -130,7 +130,7 @@ def test_line_numbers_do_not_depend_on_how_the_file_is_cut_into_blocks(block: in
 cells = st.text(st.sampled_from("ab\",; \té\t'\\"), max_size=6)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.tuples(cells, cells), min_size=1, max_size=20), st.sampled_from([1, 16, 4096]))
 def test_whatever_the_csv_module_writes_is_read_back(written: list[tuple[str, str]], block: int) -> None:
     sheet = io.StringIO()
@@ -148,7 +148,7 @@ def test_whatever_the_csv_module_writes_is_read_back(written: list[tuple[str, st
     assert faults == {}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(st.text(st.sampled_from('a",\r\x01é '), max_size=12), max_size=30),
     st.sampled_from([1, 32, 4096]),

@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hashsets.core.diff import Mode
@@ -131,7 +131,7 @@ def run(content: str, mode: Mode, states: dict[str, State], folder: Path) -> Sta
     return staging.stage(io.BytesIO(content.encode()), sha256=digest)
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=120)
 @given(steps=st.lists(files, min_size=1, max_size=4))
 def test_files_leave_the_list_that_a_dict_would_be(
     steps: list[tuple[Mode, set[str], bool, list[Line]]],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 
@@ -35,6 +36,7 @@ def together(steps: Iterable[Callable[[], object]], *, patience: float = 60) -> 
             barrier.wait(10)
             step()
         except BaseException as error:
+            traceback.print_exc()  # the report of a failed test shows where
             raised.append(error)
         finally:
             connections.close_all()

@@ -73,7 +73,7 @@ def sights(scene: Scene) -> list[Sight]:
         Sight("endpoint-wrong", engineer, "/endpoints/new", press=BUTTON),
         *each("endpoint", dict(scene.endpoints), "/endpoints/{}", engineer, ("",)),
         *(Sight(f"endpoint-{act}", engineer, f"{endpoint}/{act}") for act in ("address", "replay", "close")),
-        Sight("endpoint-replay-wrong", engineer, f"{endpoint}/address", press=BUTTON),
+        Sight("endpoint-address-same", engineer, f"{endpoint}/address", press=BUTTON),
         Sight("endpoint-secret", engineer, f"{endpoint}/secret"),
         Sight("endpoint-rotated", engineer, f"{endpoint}/secret", press=BUTTON),
         Sight("attempts", engineer, "/attempts"),
