@@ -67,6 +67,10 @@ def validate_submission(submission_id: UUID, *, now: datetime) -> bool:
             return _decide(submission, lease, folder)
     except LeaseLost:
         return False
+    except FileNotFoundError:
+        if lease.held().exists():
+            raise
+        return False  # whoever took the lease over cleared our folder away
 
 
 def _decide(submission: Submission, lease: Lease, folder: Path) -> bool:

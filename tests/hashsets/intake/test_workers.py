@@ -93,26 +93,34 @@ def test_of_many_workers_one_has_the_submission(harbor: cast.Crew, hash_list: Ha
     assert AuditEvent.objects.filter(action="submission.staged").count() == 1
 
 
-def overtaken(monkeypatch: pytest.MonkeyPatch, by: Any) -> None:
-    """Let `by` happen after the next worker's files are stored and before it settles."""
+def overtaken(monkeypatch: pytest.MonkeyPatch, by: Any, *, stored: bool = True) -> None:
+    """Let `by` happen before the next worker settles, and before its files are stored unless `stored`."""
     real = outcome.store_files
 
     def store_then(*args: Any) -> Any:
-        files = real(*args)
         monkeypatch.setattr(validate_module, "store_files", real)
-        by()
+        if not stored:
+            by()
+        files = real(*args)
+        if stored:
+            by()
         return files
 
     monkeypatch.setattr(validate_module, "store_files", store_then)
 
 
+@pytest.mark.parametrize(
+    "stored", [True, False], ids=["with its files stored", "with its folder cleared away"]
+)
 def test_a_worker_that_was_thought_dead_changes_nothing_when_it_wakes(
-    harbor: cast.Crew, hash_list: HashList, monkeypatch: pytest.MonkeyPatch
+    harbor: cast.Crew, hash_list: HashList, monkeypatch: pytest.MonkeyPatch, stored: bool
 ) -> None:
     submission = received(harbor, hash_list, FILE)
     later = cast.NOW + 5 * MINUTE
     takeovers: list[bool] = []
-    overtaken(monkeypatch, lambda: takeovers.append(validate_submission(submission.id, now=later)))
+    overtaken(
+        monkeypatch, lambda: takeovers.append(validate_submission(submission.id, now=later)), stored=stored
+    )
     assert not validate_submission(submission.id, now=cast.NOW)
     assert takeovers == [True]
     submission.refresh_from_db()
