@@ -116,14 +116,8 @@ def begin_carrying_out(measure_id: UUID, *, note: str, actor: Actor, now: dateti
     `measure.gone`, `measure.hearing`, `measure.state`.
     """
     person = _require_vetting(actor)
-    known = Measure.objects.filter(id=measure_id).values_list("organisation_id", flat=True).first()
-    if known is None:
-        raise NotFound("There is no such measure.", code="measure.not_found")
-    organisation = _locked(known)
-    measure = Measure.objects.filter(id=measure_id, state=MeasureState.PROPOSED).first()
-    if measure is None:
-        raise _gone()
-    measure.organisation = organisation
+    measure = _lock_proposed(measure_id)
+    organisation = measure.organisation
     if measure.proposed_by_id == person:
         raise NotAllowed(
             "Whoever proposed a measure does not carry it out.",
@@ -172,16 +166,11 @@ def drop_measure(measure_id: UUID, *, note: str, actor: Actor, now: datetime) ->
     person = _require_vetting(actor)
     why = paragraphs(note, field="note", limit=2_000)
     with transaction.atomic():
-        measure = Measure.objects.filter(id=measure_id).select_related("organisation").first()
-        if measure is None:
-            raise NotFound("There is no such measure.", code="measure.not_found")
-        waiting = Measure.objects.filter(id=measure_id, state=MeasureState.PROPOSED)
-        if not waiting.update(
-            state=MeasureState.DROPPED, decided_by_id=person, decided_at=now, decision_note=why
-        ):
-            raise _gone()
+        measure = _lock_proposed(measure_id)
+        measure.state, measure.decided_by_id, measure.decided_at = MeasureState.DROPPED, person, now
+        measure.decision_note = why
+        measure.save(update_fields=["state", "decided_by", "decided_at", "decision_note"])
         _record(Action.MEASURE_DROPPED, measure, actor=actor, now=now)
-    measure.refresh_from_db()
     return measure
 
 
@@ -199,6 +188,19 @@ def _require_vetting(actor: Actor) -> UUID:
     return actor.person()
 
 
+def _lock_proposed(measure_id: UUID) -> Measure:
+    """The measure, its organisation locked until the transaction ends: only one of two decisions finds it."""
+    known = Measure.objects.filter(id=measure_id).values_list("organisation_id", flat=True).first()
+    if known is None:
+        raise NotFound("There is no such measure.", code="measure.not_found")
+    organisation = _locked(known)
+    measure = Measure.objects.filter(id=measure_id, state=MeasureState.PROPOSED).first()
+    if measure is None:
+        raise Conflict("This measure was carried out or dropped already.", code="measure.gone")
+    measure.organisation = organisation
+    return measure
+
+
 def _locked(organisation_id: UUID) -> Organisation:
     if not Organisation.objects.filter(id=organisation_id).exists():
         raise NotFound("There is no such organisation.", code="organisation.not_found")
@@ -208,10 +210,6 @@ def _locked(organisation_id: UUID) -> Organisation:
             "The organisation that runs the exchange cannot be suspended.", code="organisation.operator"
         )
     return organisation
-
-
-def _gone() -> Conflict:
-    return Conflict("This measure was carried out or dropped already.", code="measure.gone")
 
 
 def _record(

@@ -193,6 +193,7 @@ def test_a_poller_with_the_newest_state_is_told_so_in_a_few_bytes(world: World) 
 
 def test_five_writers_and_a_poller_miss_nothing_and_see_nothing_twice(world: World) -> None:
     asker, done = Asker(key_of(world.crew, PUBLISHER_SCOPES).key), threading.Event()
+    handed_in = threading.Barrier(5)
     seen: list[dict[str, Any]] = []
     raised: list[BaseException] = []
 
@@ -217,6 +218,7 @@ def test_five_writers_and_a_poller_miss_nothing_and_see_nothing_twice(world: Wor
 
     def write(number: int) -> None:
         world.approve(world.stage(csv_of(range(number * 10, number * 10 + 4))))
+        handed_in.wait(PATIENCE)  # a worker would validate a submission under its sender's hands
         _work([world])
 
     poller = threading.Thread(target=run, args=(poll,))

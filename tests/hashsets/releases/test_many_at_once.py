@@ -24,6 +24,9 @@ from tests.hashsets.releases.world import NOW, World, csv_of, harbor_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+# Enough to race for every release; more would only ask the database who is first.
+WORKERS = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
@@ -59,12 +62,13 @@ class Verifier:
 
 
 def submit_and_work(world: World, sender: int, changes: int, handed_in: threading.Barrier) -> None:
-    """One sender: everything handed in and approved, all at once with the others; then a worker like them."""
+    """One sender: everything handed in and approved, all at once with the others; the first then work."""
     for number in range(changes):
         at = NOW + timedelta(milliseconds=sender * changes + number)
         world.approve(world.stage(csv_of([sender * changes + number]), now=at), now=at)
     handed_in.wait(600)  # a worker would take a submission from under the sender's hands
-    _work([world])
+    if sender < WORKERS:
+        _work([world])
 
 
 def run(senders: int, changes: int, folder: Path) -> None:
