@@ -25,7 +25,7 @@ from tests.hashsets.releases.world import NOW, World, csv_of, harbor_world
 pytestmark = pytest.mark.django_db(transaction=True)
 
 # Enough to race for every release; more would only ask the database who is first.
-WORKERS = 3
+WORKERS = 1
 
 
 @dataclass(frozen=True, slots=True)
