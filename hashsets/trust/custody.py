@@ -80,7 +80,10 @@ def revoke_signer(key_id: uuid.UUID, *, actor: Actor, now: datetime, reason: str
     """
     renewals, frozen = [], []
     with transaction.atomic():
-        signed = HashList.objects.filter(signers__signing_key_id=key_id).order_by("id")
+        # Of this organisation's keys: nobody may so much as wait for a lock on the lists of others.
+        signed = HashList.objects.filter(
+            signers__signing_key_id=key_id, signers__signing_key__organisation_id=actor.organisation()
+        ).order_by("id")
         lists = [HashList.objects.lock(list_id) for list_id in signed.values_list("id", flat=True)]
         key = revoke_key(key_id, actor=actor, now=now, reason=reason)
         for hash_list in lists:
