@@ -43,8 +43,8 @@ LASTING: Final = frozenset({400, 404, 413, 415, 422})
 class _Watched:
     """A request body that is digested while somebody reads it, and that holds the claim meanwhile."""
 
-    def __init__(self, stream: Any) -> None:
-        self._stream, self.sha256 = stream, hashlib.sha256()
+    def __init__(self, stream: Any, stated: int) -> None:
+        self._stream, self._stated, self.sha256 = stream, stated, hashlib.sha256()
         self._length, self._held_at = 0, time.monotonic()
         self.claimed: Claim | None = None
 
@@ -66,6 +66,11 @@ class _Watched:
         storing = timedelta(seconds=self._length / _STORED_A_SECOND)
         hold(claimed, until=timezone.now() + UPLOAD_LEASE + storing)
         self._held_at = time.monotonic()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all has been read that was said to come."""
+        return self._length >= self._stated
 
     def to_the_end(self) -> None:
         while self.read(_CHUNK):
@@ -112,7 +117,7 @@ def once(
     try:
         with transaction.atomic() if rows and not streamed else nullcontext():
             response = act(told.id)
-            kept = _is_final(response)
+            kept = _is_final(response) and not _was_cut_short(response, watched)
             if kept:
                 answer = Answer(
                     _digest(request, watched, body),
@@ -130,7 +135,8 @@ def once(
 
 
 def _watch(request: HttpRequest) -> _Watched:
-    watched = _Watched(request._stream)
+    stated = request.META.get("CONTENT_LENGTH") or "0"
+    watched = _Watched(request._stream, int(stated) if stated.isdecimal() else 0)
     request._stream = watched  # type: ignore[assignment]  # all that anybody does with it is reading
     return watched
 
@@ -145,6 +151,13 @@ def _digest(request: HttpRequest, watched: _Watched | None, body: bytes) -> str:
 def _is_final(response: HttpResponseBase) -> bool:
     """Whether the same call would be answered so again; what may be otherwise in a moment is not kept."""
     return response.status_code < BAD_REQUEST or response.status_code in LASTING
+
+
+def _was_cut_short(response: HttpResponseBase, watched: _Watched | None) -> bool:
+    """Whether an upload was refused before its end. Such an answer is not kept: of the next try too no more
+    is read than its refusal takes, and without the rest nobody can say that it is the same upload.
+    """
+    return watched is not None and response.status_code >= BAD_REQUEST and not watched.is_whole
 
 
 def _again(answer: Answer, digest: str) -> HttpResponse:

@@ -242,6 +242,20 @@ def test_an_upload_whose_answer_was_lost_is_found_again_and_not_made_twice(
     assert publisher(path, CSV, media="text/csv").content == again.content
 
 
+def test_an_upload_that_was_refused_before_its_end_is_refused_the_same_again(
+    upload: tuple[Caller, str],
+) -> None:
+    """Its rest was not read, nor is it the next time: there is nothing to compare."""
+    publisher, path = upload
+    zeros = bytes(3 << 20)
+    for _ in range(2):
+        answer = publisher(path, zeros, media="text/csv")
+        assert (answer.status_code, answer.json()["code"]) == (415, "upload.binary")
+        rest = len(answer.wsgi_request._stream._stream.read())
+        assert rest == len(zeros) - (1 << 20)
+    assert not Submission.objects.exists()
+
+
 def test_an_upload_that_was_cut_off_before_its_row_is_taken_again(
     upload: tuple[Caller, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
