@@ -3,7 +3,14 @@ is spread."""
 
 from __future__ import annotations
 
+import contextlib
+import datetime as dt
 import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +18,7 @@ from pathlib import Path
 import httpx
 import pytest
 from tuf.ngclient import Updater, UpdaterConfig
+from tuf.ngclient._internal import trusted_metadata_set
 
 from exchange.client.refusals import NetworkDown
 from exchange.client.serve import MirrorServer
@@ -19,6 +27,7 @@ from tests.exchange.client.conftest import Hashx, Ran
 from tests.exchange.client.exchange_server import ExchangeServer
 from tests.exchange.client.publisher import Directory, Officers, Publisher, hashes, operations, rows
 
+ROOT = Path(__file__).resolve().parents[3]
 READER_KEY = "hxm_reader"
 
 
@@ -219,3 +228,70 @@ def test_an_exchange_that_does_not_answer(
     exchange.stop()
     assert mirrored(hashx, copy).exit == NetworkDown.exit
     assert reader.sync().exit == 0
+
+
+@contextlib.contextmanager
+def served_offline(folder: Path, home: Path) -> Iterator[str]:
+    """`hashx mirror FOLDER --offline` as a process of its own, which knows no exchange; its address."""
+    command = [sys.executable, "-m", "exchange.client.cli", "mirror", str(folder), "--offline"]
+    process = subprocess.Popen(
+        [*command, "--port", "0", "--json"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "HASHX_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        yield str(json.loads(process.stdout.readline())["url"])
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+        process.stdout.close()
+
+
+def test_a_carried_copy_is_used_without_any_network_until_its_timestamp_expires(
+    hashx: Hashx,
+    exchange: ExchangeServer,
+    released: Publisher,
+    directory: Directory,
+    copy: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An air gap: the copy is made on a connected machine, carried over, and served there as it is."""
+    assert mirrored(hashx, copy).exit == 0
+    exchange.stop()
+    carried = Path(shutil.copytree(copy, tmp_path / "carried"))
+    shutil.rmtree(copy)
+    inside = Hashx(tmp_path / "inside", tmp_path / "inside-lists", monkeypatch)
+    pinned = hashlib.sha256(directory.root).hexdigest()
+    assert released.manifest is not None
+    with served_offline(carried, tmp_path / "nobody") as url:
+        key = (carried / "reader-key").read_text().strip()
+        assert inside.run("init", "--url", url, "--key", key, "--fingerprint", pinned).exit == 0
+        ran = inside.sync()
+        assert (ran.exit, ran.synced["state_root"]) == (0, released.manifest.root), ran.err
+        in_force = inside.fingerprint_of_applied(released.list_id)
+
+        monkeypatch.setattr(trusted_metadata_set, "datetime", Tomorrow)
+        late = inside.sync()
+        assert (late.exit, late.synced["error"]["code"]) == (12, "trust.expired"), late.err
+    # What is in force stays, can be proven and written out; its age is told.
+    assert inside.fingerprint_of_applied(released.list_id) == in_force
+    assert inside.run("verify", str(inside.into)).exit == 0
+    written = tmp_path / "list.txt"
+    asked = ("--format", "txt", "--out", str(written))
+    assert inside.run("export", released.list_id, "--into", str(inside.into), *asked).exit == 0
+    assert len(written.read_text().split()) == 5_000
+
+
+class Tomorrow:
+    """The module `datetime` for a client whose clock is 25 hours later: an hour after the timestamp's end."""
+
+    timezone = dt.timezone
+
+    class datetime:  # noqa: N801
+        @staticmethod
+        def now(tz: dt.tzinfo) -> dt.datetime:
+            return dt.datetime.now(tz) + timedelta(hours=25)
