@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
@@ -23,6 +23,7 @@ from tuf.api.exceptions import DownloadHTTPError
 from tuf.ngclient import FetcherInterface, Updater
 
 from exchange.demo.journey import Arrived
+from tests.no_lists import refuse_what_is_no_list
 from tests.stack import KINDS
 from tests.storyline import Stage, set_stage, stack_of
 
@@ -149,3 +150,11 @@ def test_the_files_open_in_common_tools_and_hold_the_uploaded_hashes(
     assert by_pandas == by_polars == by_duckdb
     assert by_pandas <= uploaded
     assert len(uploaded - by_pandas) <= 5  # trivial files, which the gate refuses too
+
+
+@pytest.mark.slow
+def test_zeros_and_media_are_refused_as_they_arrive_and_nothing_is_kept(
+    stage: Stage, arrived: list[Arrived], record_property: Callable[[str, object], None]
+) -> None:
+    """Last, in processes that have done their work: what they ever had in memory counts."""
+    refuse_what_is_no_list(stage, record_property)
