@@ -45,6 +45,7 @@ class Members:
     port: int = 0
     arrivals: list[Arrival] = field(default_factory=list)
     failures_left: int = 0
+    sent_whole: int = 0  # answers that took their time, and that somebody waited for to their end
     most_at_once: Counter[str] = field(default_factory=Counter)
     _at_once: Counter[str] = field(default_factory=Counter)
 
@@ -75,6 +76,7 @@ class Members:
         match behaviour:
             case "hang":
                 await asyncio.sleep(60)
+                self.sent_whole += 1
             case "slow":
                 await asyncio.sleep(SLOW)
             case "delay":
@@ -104,6 +106,7 @@ class Members:
             for _ in range(4_000):
                 await response.write(b"x" * 65_536 if fast else b"x")
                 await asyncio.sleep(0 if fast else 0.05)
+            self.sent_whole += 1
         return response
 
 

@@ -96,29 +96,26 @@ def test_a_name_with_a_good_and_a_bad_address_is_not_dialled_at_the_bad_one(
 
 
 def test_a_dripping_endpoint_holds_nothing_up(members: Members) -> None:
-    began = time.monotonic()
     (answer,) = sent(members.url("drip"), rules=DEMO)
     assert answer.outcome is Outcome.DELIVERED
-    assert time.monotonic() - began < 3
+    assert members.sent_whole == 0  # it drips on for minutes: nobody waited for its end
 
 
 def test_an_endless_body_is_read_to_four_kilobytes_and_not_unpacked(members: Members) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    began = time.monotonic()
     (answer,) = sent(members.url("endless"), rules=DEMO)
     assert answer.outcome is Outcome.DELIVERED
     assert len(answer.body) == MAX_ANSWER
-    assert time.monotonic() - began < 3
+    assert members.sent_whole == 0
     assert (
         resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
     )  # KB; the body would be 262 MB
 
 
 def test_a_hanging_endpoint_is_left_after_its_time(members: Members) -> None:
-    began = time.monotonic()
     (answer,) = sent(members.url("hang"), rules=DEMO, total=0.5)
     assert (answer.outcome, answer.error) == (Outcome.TIMEOUT, "No answer within 0.5 seconds.")
-    assert time.monotonic() - began < 1.5
+    assert members.sent_whole == 0
 
 
 def test_headers_that_never_end_are_left_after_their_time() -> None:
@@ -137,11 +134,10 @@ def test_headers_that_never_end_are_left_after_their_time() -> None:
 
         thread = threading.Thread(target=drip)
         thread.start()
-        began = time.monotonic()
         (answer,) = sent(f"http://127.0.0.1:{server.getsockname()[1]}/", rules=DEMO, total=1.0)
-        thread.join(5)
+        thread.join(60)
+        assert not thread.is_alive()  # it drips until its visitor has left
     assert answer.outcome in (Outcome.TIMEOUT, Outcome.UNREACHABLE)
-    assert time.monotonic() - began < 2
 
 
 def test_a_server_without_a_certificate_is_a_tls_failure(members: Members) -> None:

@@ -1,5 +1,5 @@
-"""Small files that unfold to large ones are refused in seconds, in little memory: measured in a process of
-its own.
+"""Small files that unfold to large ones are refused before they are unpacked, in little memory: measured in a
+process of its own.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 MOST_MEMORY = 300 << 20
-MOST_SECONDS = 5.0
+MOST_ROWS = 2_500_000  # of the three million that one of them holds: refused before its end
 ROOT = Path(__file__).resolve().parents[3]
 
 # What validation does with an upload before it compares it with the list.
@@ -78,8 +78,8 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
 
 
 @pytest.mark.parametrize(("bomb", "code"), BOMBS.values(), ids=BOMBS)
-def test_a_bomb_is_refused_in_seconds_and_little_memory(
-    bomb: Callable[[], bytes], code: str, tmp_path: Path
+def test_a_bomb_is_refused_before_it_is_unpacked_and_in_little_memory(
+    bomb: Callable[[], bytes], code: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     path = tmp_path / "bomb"
     path.write_bytes(bomb())
@@ -93,5 +93,7 @@ def test_a_bomb_is_refused_in_seconds_and_little_memory(
     )
     found = json.loads(done.stdout)
     assert found["code"] == code
-    assert found["seconds"] < MOST_SECONDS
+    record_property("seconds of CPU", found["seconds"])
+    record_property("rows read", found["rows"])
+    assert found["rows"] < MOST_ROWS
     assert found["peak"] < MOST_MEMORY
