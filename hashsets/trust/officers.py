@@ -8,7 +8,7 @@ signed field.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from django.conf import settings
@@ -128,11 +128,21 @@ def add_signatures(awaited: AwaitedFile, signatures: Mapping[str, str]) -> froze
 
 def missing_signatures(awaited: AwaitedFile) -> int:
     """How many signatures are still needed, at least; 0 too when more officers have signed than must."""
+    return missing_of([awaited])[awaited.pk]
+
+
+def missing_of(waiting: Collection[AwaitedFile]) -> dict[int, int]:
+    """As `missing_signatures`, by the file's row, for all of them at once."""
+    rules = _delegators_of({awaited.repository_id for awaited in waiting})
+    return {awaited.pk: _missing(awaited, rules[awaited.repository_id]) for awaited in waiting}
+
+
+def _missing(awaited: AwaitedFile, delegators: Iterable[Root]) -> int:
     payload = bytes(awaited.signed_part)
     lacking = (
         delegator.get_delegated_role(awaited.role).threshold
         - len(metadata.valid_signers(delegator, awaited.role, payload, awaited.signatures))
-        for delegator in _delegators(awaited)
+        for delegator in delegators
     )
     return max(0, *lacking)
 
@@ -198,14 +208,16 @@ def _put_into_force(row: Repository, awaited: AwaitedFile, *, now: datetime) -> 
 
 
 def _delegators(awaited: AwaitedFile) -> list[Root]:
-    """The roots whose rule the file must satisfy: the one in force, and the one that waits beside it."""
-    found: list[Root] = []
-    signed = signed_files.newest(awaited.repository_id, RoleName.ROOT)
-    if signed is not None:
-        found.append(metadata.read(bytes(signed.content), Root).signed)
-    waiting = AwaitedFile.objects.filter(repository_id=awaited.repository_id, role=RoleName.ROOT).first()
-    if waiting is not None:
-        found.append(metadata.read_part(bytes(waiting.signed_part), Root))
+    return _delegators_of({awaited.repository_id})[awaited.repository_id]
+
+
+def _delegators_of(repository_ids: Collection[str]) -> dict[str, list[Root]]:
+    """The roots whose rule a file must satisfy: the one in force, and the one that waits beside it."""
+    found: dict[str, list[Root]] = {repository_id: [] for repository_id in repository_ids}
+    for signed in signed_files.newest_of_each(repository_ids, RoleName.ROOT):
+        found[signed.repository_id].append(metadata.read(bytes(signed.content), Root).signed)
+    for waiting in AwaitedFile.objects.filter(repository_id__in=repository_ids, role=RoleName.ROOT):
+        found[waiting.repository_id].append(metadata.read_part(bytes(waiting.signed_part), Root))
     return found
 
 

@@ -5,9 +5,11 @@ transaction.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from accounts.errors import Conflict, Corrupt, NotFound
 from hashsets.lists.models import HashList
@@ -41,6 +43,16 @@ def newest(repository_id: str, role: RoleName) -> SignedFile | None:
 def at_version(repository_id: str, role: RoleName, version: int) -> bytes:
     row = SignedFile.objects.get(repository_id=repository_id, role=role, version=version)
     return bytes(row.content)
+
+
+def newest_of_each(repository_ids: Collection[str], role: RoleName) -> QuerySet[SignedFile]:
+    """The newest file of a role, of each of these repositories that has one."""
+    versions = SignedFile.objects.filter(repository_id=OuterRef("repository_id"), role=role)
+    return SignedFile.objects.filter(
+        repository_id__in=repository_ids,
+        role=role,
+        version=Subquery(versions.order_by("-version").values("version")[:1]),
+    )
 
 
 def newest_bytes(repository_id: str, role: RoleName) -> bytes:

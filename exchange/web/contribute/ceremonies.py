@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import ClassVar, Final
@@ -127,7 +127,8 @@ class ImportCeremony(Page):
 
 def ceremony_page(page: Page, request: HttpRequest, form: Form, *, status: int = 200) -> HttpResponse:
     waiting = AwaitedFile.objects.of_officers()
-    rows = page_of(waiting, request, key="created_at", render=_request, descending=False, size=PAGE)
+    rows = page_of(waiting, request, key="created_at", render=_itself, descending=False, size=PAGE)
+    missing = officers.missing_of(rows.items)
     try:
         present = officers.officers_in_force()
     except Conflict:
@@ -136,7 +137,7 @@ def ceremony_page(page: Page, request: HttpRequest, form: Form, *, status: int =
     return page.show(
         "web/contribute/ceremonies.html",
         status=status,
-        page=rows,
+        page=replace(rows, items=[_request(awaited, missing[awaited.pk]) for awaited in rows.items]),
         waiting=number(waiting.count()),
         unopened=number(Repository.objects.filter(timestamp_version=0).count()),
         officers=present,
@@ -186,12 +187,16 @@ def _is_plain(name: str) -> bool:
     return name.isascii() and 0 < len(name) <= 160 and all(one.isalnum() or one in "._-" for one in name)
 
 
-def _request(awaited: AwaitedFile) -> Request:
+def _itself(awaited: AwaitedFile) -> AwaitedFile:
+    return awaited
+
+
+def _request(awaited: AwaitedFile, missing: int) -> Request:
     return Request(
         name=f"{awaited.repository_id}.{awaited.version}.{awaited.role}",
         says=tuple(describe(bytes(awaited.signed_part))),
         given=number(len(awaited.signatures)),
-        missing=number(officers.missing_signatures(awaited)),
+        missing=number(missing),
         since=instant(awaited.created_at),
     )
 
