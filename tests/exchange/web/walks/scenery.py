@@ -87,7 +87,8 @@ def set_scenery(*, now: datetime = NOW) -> Scenery:
     decided = _vetted(people, now)
     known |= decided
     browsers |= _applicants(now)
-    known["number"] = AuditEvent.objects.filter(organisation=cast.harbor(now=NOW).organisation)[0].number
+    ours = AuditEvent.objects.filter(organisation=cast.harbor(now=NOW).organisation)
+    known["number"] = ours.order_by("number")[0].number
     return Scenery(browsers, people, known)
 
 
