@@ -25,6 +25,7 @@ def test_every_page_that_is_read_has_a_visit() -> None:
     assert set(VISITS) == {name for name, row in MATRIX.items() if "GET" in row}
 
 
+@pytest.mark.slow
 def test_no_page_asks_more_often_when_there_is_more_of_everything(scenery: Scenery) -> None:
     asked = stops(scenery)
     few = questions(scenery, asked, first=True)
