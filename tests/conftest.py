@@ -1,8 +1,9 @@
 """What every test may ask for: real parts as fixtures, and the switches of the suite.
 
-`--all` adds the tests marked slow and `--long` those that take minutes; `--needs-database` keeps only those
-that meet the database of the suite. `HX_TEST_DATABASE=postgresql pytest …` runs the same tests on PostgreSQL
-with Redis (tests/settings.py starts them).
+`--all` adds the tests marked slow and `--long` those that take minutes. In a run on both databases, the
+second has `--needs-database`, which keeps only those that meet the database of the suite, and the first
+leaves (`--then-postgresql`) what is marked row_locks to it. `HX_TEST_DATABASE=postgresql pytest …` runs the
+same tests on PostgreSQL with Redis (tests/settings.py starts them).
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="also run the tests marked long")
     parser.addoption("--chaos-seed", default="1", help="draws the blows of the chaos run")
     parser.addoption(
+        "--then-postgresql", action="store_true", help="leave tests marked row_locks to the run that follows"
+    )
+    parser.addoption(
         "--needs-database", action="store_true", help="only tests that meet the suite's database"
     )
 
@@ -51,10 +55,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.get_closest_marker(name) and not config.getoption(f"--{switch}") for name, switch in LATER
         )
         elsewhere = config.getoption("--needs-database") and not _meets_the_database(item, names)
-        (leave if slow or elsewhere else keep).append(item)
+        later = config.getoption("--then-postgresql") and item.get_closest_marker("row_locks")
+        (leave if slow or elsewhere or later else keep).append(item)
     if leave:
         config.hook.pytest_deselected(items=leave)
-        items[:] = keep
+    items[:] = sorted(keep, key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    """What leaves the database as it was, then what takes long, so that no worker is left alone with it."""
+    marker = item.get_closest_marker("django_db")
+    clears = marker is not None and bool(marker.kwargs.get("transaction"))
+    if not clears and not {"transactional_db", "live_server"} & set(getattr(item, "fixturenames", ())):
+        return 0
+    return 2 if item.get_closest_marker("slow") is None else 1
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -72,8 +86,8 @@ def _meets_the_database(item: pytest.Item, fixtures: set[str]) -> bool:
     """Say whether another database may give another result; a stack brings its own."""
     if fixtures & {"new_stack", "running_stack"}:
         return False
-    if item.get_closest_marker("browser") is not None and item.get_closest_marker("slow") is not None:
-        return False  # how else a page looks: in the other language, at the other width
+    if item.get_closest_marker("browser") and ("look" in fixtures or item.get_closest_marker("slow")):
+        return False  # how a page looks, and the long ways there; that it answers is asked without a browser
     return item.get_closest_marker("django_db") is not None or bool(fixtures & {"db", "transactional_db"})
 
 

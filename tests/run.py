@@ -26,6 +26,8 @@ _BIN = Path(sys.executable).parent
 _IN_CI = os.environ.get("CI") == "true"
 _PYTEST_NOTHING_COLLECTED = 5
 
+_SPREAD = ("-n", "2", "--dist", "loadgroup")
+
 COUNTED = ("crash points: ", "faults: ")
 
 LINT: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -134,13 +136,16 @@ def tests(arguments: argparse.Namespace, rest: Sequence[str]) -> tuple[list[Outc
     ]
     outcomes: list[Outcome] = []
     left_out: list[str] = []
+    lack = production_is_possible()
     if arguments.database in (None, "sqlite"):
         env = {"HX_TEST_DATABASE": "sqlite"}
+        later = [] if arguments.database or lack else ["--then-postgresql"]
         outcomes.append(
-            run_pytest("tests on SQLite, embedded", ["-n", "2", "--dist", "loadgroup", *switches], env)
+            run_pytest(
+                "tests on SQLite, embedded", ["-n", "2", "--dist", "loadgroup", *later, *switches], env
+            )
         )
     if arguments.database in (None, "postgresql"):
-        lack = production_is_possible()
         if lack:
             left_out.append(f"every test on PostgreSQL with Redis: this machine lacks {lack}")
         else:
@@ -149,7 +154,7 @@ def tests(arguments: argparse.Namespace, rest: Sequence[str]) -> tuple[list[Outc
             outcomes.append(
                 run_pytest(
                     "tests on PostgreSQL with Redis",
-                    ["-n", "2", "--dist", "loadgroup", *only, *switches],
+                    [*_SPREAD, *only, *switches],
                     {"HX_TEST_DATABASE": "postgresql"},
                 )
             )

@@ -92,6 +92,7 @@ class PostgreSQL:
         self._folder = Path(tempfile.mkdtemp(prefix="hx-pg-"))
         self._durable = durable
         self._process: subprocess.Popen[bytes] | None = None
+        self._first = ""  # the database that others are copied from
         self.port = free_port()
         if self._user:
             shutil.chown(self._folder, self._user)
@@ -168,6 +169,27 @@ class PostgreSQL:
         name = name or f"hx_{secrets.token_hex(6)}"
         self.execute(f'CREATE DATABASE "{name}"')
         return self.url_of(name)
+
+    def copy_or_make(self, url: str, make: Callable[[], object]) -> None:
+        """Fill a new database with a copy of what `make` made in the first one of this cluster; in one that
+        holds something already, `make` does its work.
+        """
+        name = url.rpartition("/")[2].partition("?")[0]
+        if self._holds_tables(url):
+            make()
+            return
+        if self._first:
+            self.execute(f'DROP DATABASE "{name}"')
+            self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{self._first}"')
+            return
+        make()
+        self._first = f"{name}_first"
+        self.execute(f'CREATE DATABASE "{self._first}" TEMPLATE "{name}"')
+
+    def _holds_tables(self, url: str) -> bool:
+        with contextlib.closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = 'public')")
+            return cursor.fetchone() == (True,)
 
     def _group(self) -> int | None:
         return pwd.getpwnam(self._user).pw_gid if self._user else None

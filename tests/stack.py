@@ -7,12 +7,15 @@ restart at will.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,9 @@ from tests.services import ROOT, PostgreSQL, Redis, end, free_port, wait_until
 
 KINDS = ("embedded", "production")
 NAMES = ("web", "worker-data", "worker-push", "worker-urgent")
+
+_MIGRATED = Path(tempfile.mkdtemp(prefix="hx-migrated-"))
+atexit.register(shutil.rmtree, _MIGRATED, ignore_errors=True)
 
 
 class Stack:
@@ -70,8 +76,26 @@ class Stack:
     def start(self) -> None:
         """Bring the database up to date, start every process and wait until the web answers."""
         self.var.mkdir(parents=True, exist_ok=True)
-        self.manage("migrate", "--verbosity", "0")
+        self._bring_up_to_date()
         self.start_processes()
+
+    def _bring_up_to_date(self) -> None:
+        """Migrate for real once in a run, and copy what came of it for every later stack."""
+        if self.postgresql is not None:
+            self.postgresql.copy_or_make(
+                self.database_url, lambda: self.manage("migrate", "--verbosity", "0")
+            )
+            return
+        path, first = Path(self.database_url.removeprefix("sqlite:///")), _MIGRATED / "embedded.sqlite3"
+        if not path.exists() and first.exists():
+            shutil.copyfile(first, path)
+            return
+        self._migrate()
+        if not first.exists():
+            shutil.copyfile(path, first)  # nobody has it open, so all of it is in this file
+
+    def _migrate(self) -> None:
+        self.manage("migrate", "--verbosity", "0")
 
     def start_processes(self) -> None:
         """Start the supervisor alone, as after a power cut."""

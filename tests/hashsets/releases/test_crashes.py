@@ -115,6 +115,7 @@ def test_a_killed_station_leaves_a_valid_list_and_exactly_one_release(
     check_all(Release.objects.values_list("hash_list_id", flat=True)[0])
 
 
+@pytest.mark.row_locks
 @pytest.mark.slow
 @pytest.mark.faults
 def test_killed_at_every_single_moment(

@@ -224,6 +224,7 @@ def test_a_killed_erasure_is_finished_by_whoever_comes_next(
     check(world, killed)
 
 
+@pytest.mark.row_locks
 @pytest.mark.slow
 @pytest.mark.faults
 def test_killed_at_every_third_moment_of_an_erasure(

@@ -96,6 +96,7 @@ def test_three_senders_with_four_changes_each(tmp_path: Path) -> None:
     run(3, 4, tmp_path)
 
 
+@pytest.mark.row_locks
 @pytest.mark.slow
 def test_eight_senders_with_fifty_changes_each(tmp_path: Path) -> None:
     run(8, 50, tmp_path)
