@@ -1,4 +1,6 @@
-"""A member's pages in a real Chromium: accessible in every state, and walked from a key to a first notice."""
+"""A member's pages in a real Chromium: accessible in every state, and walked from an invitation to a first
+verified notice.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +9,9 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
+from accounts.factors import totp
 from accounts.identity.models import User
 from exchange.push.deliver import deliver_due
 from exchange.push.models import Attempt
@@ -18,6 +21,8 @@ from hashsets.trust.directory import refresh_directory
 from tests import cast
 from tests.exchange.push.conftest import members as members
 from tests.exchange.push.receivers import Members
+from tests.exchange.web.account.test_account import letters, link_in
+from tests.exchange.web.account.test_second_step import totp_seed_in
 from tests.exchange.web.looking import LOOKS, Look, Sight, sign_in, walk
 from tests.exchange.web.subscribe.scene import Scene, challenge_secret, set_scene
 from tests.exchange.world import new_list, publish
@@ -100,14 +105,38 @@ def test_every_page_is_accessible_in_every_state(live_server: Any, browser: Brow
     assert walk(browser, live_server.url, sights(set_scene()), look) == ""
 
 
-def test_an_engineer_walks_from_a_key_to_the_first_verified_notice(
+def come_in(page: Page, url: str) -> None:
+    """Lumen's admin invites an engineer by the pages; the letter leads to a password and a second step."""
+    admin = page.context.browser.new_context(locale="en-GB").new_page()  # type: ignore[union-attr]
+    sign_in(admin, url, cast.lumen(now=NOW).admin.user)
+    admin.goto(f"{url}/organisation/people/invite")
+    admin.get_by_label("E-mail address").fill("nina.new@lumen.example")
+    admin.get_by_label("Integrator").check()
+    admin.get_by_role("button", name="Send the invitation").click()
+    expect(admin.locator("main")).to_contain_text("nina.new@lumen.example")
+    admin.context.close()
+
+    page.goto(url + link_in(letters()[-1]))
+    expect(page.locator("main")).to_contain_text("asks you to act for Lumen.")
+    page.get_by_label("Your name").fill("Nina New")
+    page.locator("input[type=password]").first.fill("quiet-lantern-over-the-marsh")
+    page.get_by_role("button", name="Accept the invitation").click()
+    page.get_by_role("link", name="An app that shows codes").click()
+    seed = totp_seed_in(page.content())
+    page.get_by_label("Code").fill(totp.code_at(seed, totp.step_at(timezone.now())))
+    page.locator("main form .button").click()
+    page.get_by_role("link", name="I have kept them").click()
+    expect(page.locator(".who")).to_contain_text("Nina New")
+
+
+def test_an_engineer_walks_from_the_invitation_to_the_first_verified_notice(
     live_server: Any, browser: Browser, members: Members
 ) -> None:
     refresh_directory(now=timezone.now())
     row = new_list(cast.harbor(now=NOW), "Known files")
     publish(row, now=timezone.now())
     url, page = live_server.url, browser.new_context(locale="en-GB").new_page()
-    sign_in(page, url, cast.lumen(now=NOW).integrator.user)
+    come_in(page, url)
 
     page.goto(f"{url}/getting-started")
     expect(page.locator("main")).to_contain_text("0 of 7 steps are done.")
