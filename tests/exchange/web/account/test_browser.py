@@ -14,7 +14,6 @@ from accounts.factors import totp
 from accounts.factors.models import CodeApp, Passkey, PasswordReset
 from accounts.factors.password import ask_reset
 from accounts.identity.models import User
-from accounts.membership.register import suspend_organisation
 from exchange.web.models import OpenSession
 from tests import cast
 from tests.exchange.web.account.test_account import letters, link_in
@@ -169,17 +168,25 @@ def test_the_app_is_set_up_by_keyboard_alone_and_without_javascript(
     page.context.close()
 
 
-def test_suspension_ends_a_page_that_is_open(live_server: Any, browser: Browser) -> None:
-    harbor, operator = cast.harbor(), cast.operator()
-    page = new_page(browser)
-    sign_in(page, live_server.url, harbor.admin.user)
-    page.goto(f"{live_server.url}/organisation/people")
-    suspend_organisation(
-        harbor.organisation, reason="Incident", actor=operator.admin.actor, now=timezone.now()
-    )
+def test_an_admin_who_suspends_a_member_ends_the_page_it_has_open(live_server: Any, browser: Browser) -> None:
+    url, harbor, operator = live_server.url, cast.harbor(), cast.operator()
+    page, admin = new_page(browser), new_page(browser)
+    sign_in(page, url, harbor.admin.user)
+    page.goto(f"{url}/organisation/people")
+    sign_in(admin, url, operator.admin.user)
+    admin.goto(f"{url}/members/{harbor.organisation.id}/measure")
+    admin.check("[name=kind][value=emergency]")
+    admin.fill("#reason", "Keys of theirs were found in public.")
+    admin.get_by_role("button", name="Propose it").click()
+    expect(admin.locator("main .note.success")).to_contain_text("The member is suspended.")
+
     page.click("text=Invite somebody")
-    expect(page).to_have_url(f"{live_server.url}/sign-in?next=%2Forganisation%2Fpeople%2Finvite")
+    expect(page).to_have_url(f"{url}/sign-in?next=%2Forganisation%2Fpeople%2Finvite")
+    sign_in(page, url, harbor.admin.user)
+    expect(page.locator("h1")).to_have_text("You act for no organisation now")
+    assert faults_of(page) == []
     page.context.close()
+    admin.context.close()
 
 
 @LOOKS
