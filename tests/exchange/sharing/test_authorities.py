@@ -88,6 +88,8 @@ def test_nobody_agrees_to_their_own_proposal() -> None:
         (authority_pem(until=NOW - timedelta(days=1)), "authority.expired"),
         (authority_pem() * (MAX_CERTIFICATES + 1), "authority.too_long"),
     ],
+    # Keys are new each time: unnamed, the cases would be called something else by every worker.
+    ids=["nothing", "long", "no_key", "private_key", "not_ca", "says_nothing_of_ca", "expired", "too_many"],
 )
 def test_only_certificates_of_authorities_are_taken(pem: str, code: str) -> None:
     endpoint = endpoint_of(cast.lumen(), URL)
