@@ -22,7 +22,7 @@ from hashsets.releases.build import build_draft
 from hashsets.releases.models import Draft
 from hashsets.releases.publish import publish_draft
 from tests import cast
-from tests.exchange.web.keyboard import choose, keyboard_sign_in, leave, reach
+from tests.exchange.web.hands import choose, keyboard_sign_in, leave, reach
 from tests.exchange.web.looking import LOOKS, Look, Sight, faults_of, sign_in, walk
 from tests.exchange.web.stage import HOSTILE_NAME, Stage, make_stage
 from tests.hashsets.releases.world import NOW, bare_list, csv_of, harbor_world

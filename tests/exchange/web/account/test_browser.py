@@ -18,7 +18,7 @@ from exchange.web.models import OpenSession
 from tests import cast
 from tests.exchange.web.account.test_account import letters, link_in
 from tests.exchange.web.account.test_second_step import totp_seed_in
-from tests.exchange.web.keyboard import choose, leave, reach, submit
+from tests.exchange.web.hands import choose, leave, reach, submit
 from tests.exchange.web.looking import LOOKS, WIDTHS, Look, faults_of, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

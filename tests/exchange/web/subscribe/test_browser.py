@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from accounts.factors import totp
 from accounts.identity.models import User
@@ -23,7 +23,8 @@ from tests.exchange.push.conftest import members as members
 from tests.exchange.push.receivers import Members
 from tests.exchange.web.account.test_account import letters, link_in
 from tests.exchange.web.account.test_second_step import totp_seed_in
-from tests.exchange.web.looking import LOOKS, Look, Sight, sign_in, walk
+from tests.exchange.web.hands import BOTH_HANDS, Hands, NewHands
+from tests.exchange.web.looking import LOOKS, Look, Sight, walk
 from tests.exchange.web.subscribe.scene import Scene, challenge_secret, set_scene
 from tests.exchange.world import new_list, publish
 from tests.hashsets.releases.world import NOW
@@ -105,66 +106,68 @@ def test_every_page_is_accessible_in_every_state(live_server: Any, browser: Brow
     assert walk(browser, live_server.url, sights(set_scene()), look) == ""
 
 
-def come_in(page: Page, url: str) -> None:
+def come_in(hands: Hands, admin: Hands, url: str) -> None:
     """Lumen's admin invites an engineer by the pages; the letter leads to a password and a second step."""
-    admin = page.context.browser.new_context(locale="en-GB").new_page()  # type: ignore[union-attr]
-    sign_in(admin, url, cast.lumen(now=NOW).admin.user)
-    admin.goto(f"{url}/organisation/people/invite")
-    admin.get_by_label("E-mail address").fill("nina.new@lumen.example")
-    admin.get_by_label("Integrator").check()
-    admin.get_by_role("button", name="Send the invitation").click()
-    expect(admin.locator("main")).to_contain_text("nina.new@lumen.example")
-    admin.context.close()
+    admin.sign_in(url, cast.lumen(now=NOW).admin.user)
+    admin.page.goto(f"{url}/organisation/people/invite")
+    admin.write("#email", "nina.new@lumen.example")
+    admin.tick("[name=roles][value=integrator]")
+    admin.send()
+    expect(admin.page.locator("main")).to_contain_text("nina.new@lumen.example")
+    admin.page.context.close()
 
+    page = hands.page
     page.goto(url + link_in(letters()[-1]))
     expect(page.locator("main")).to_contain_text("asks you to act for Lumen.")
-    page.get_by_label("Your name").fill("Nina New")
-    page.locator("input[type=password]").first.fill("quiet-lantern-over-the-marsh")
-    page.get_by_role("button", name="Accept the invitation").click()
-    page.get_by_role("link", name="An app that shows codes").click()
+    hands.write("#name", "Nina New")
+    hands.write("[type=password]", "quiet-lantern-over-the-marsh")
+    hands.send()
+    hands.press("An app that shows codes")
     seed = totp_seed_in(page.content())
-    page.get_by_label("Code").fill(totp.code_at(seed, totp.step_at(timezone.now())))
-    page.locator("main form .button").click()
-    page.get_by_role("link", name="I have kept them").click()
+    hands.write("#code", totp.code_at(seed, totp.step_at(timezone.now())))
+    hands.send()
+    hands.press("I have kept them")
     expect(page.locator(".who")).to_contain_text("Nina New")
 
 
+@BOTH_HANDS
 def test_an_engineer_walks_from_the_invitation_to_the_first_verified_notice(
-    live_server: Any, browser: Browser, members: Members
+    live_server: Any, browser: Browser, members: Members, hands: NewHands
 ) -> None:
     refresh_directory(now=timezone.now())
     row = new_list(cast.harbor(now=NOW), "Known files")
     publish(row, now=timezone.now())
-    url, page = live_server.url, browser.new_context(locale="en-GB").new_page()
-    come_in(page, url)
+    url, nina = live_server.url, hands(browser)
+    page = nina.page
+    come_in(nina, hands(browser), url)
 
     page.goto(f"{url}/getting-started")
     expect(page.locator("main")).to_contain_text("0 of 7 steps are done.")
-    page.get_by_role("link", name="Issue a key").click()
-    page.get_by_label("What is it for?").fill("sync server")
-    page.get_by_label("Confirm what has been applied").check()
-    page.get_by_role("button", name="Issue it and show the key").click()
+    nina.press("Issue a key")
+    nina.write("#name", "sync server")
+    nina.tick("[name=scopes][value='release.confirm']")
+    nina.send()
     assert re.fullmatch(r"hx_live_\w{38}", page.locator("#secret-value").inner_text())
 
     page.goto(f"{url}/catalogue")
-    page.get_by_role("link", name="Known files").click()
-    page.get_by_role("button", name="Follow this list").click()
+    nina.press("Known files")
+    nina.press("Follow this list")
     expect(page.locator("main .note.success").first).to_contain_text("You follow this list now.")
 
     page.goto(f"{url}/endpoints/new")
-    page.get_by_label("Address").fill(members.url("challenge"))
-    page.get_by_role("button", name="Register it and show the secret").click()
+    nina.write("#url", members.url("challenge"))
+    nina.send()
     members.secret = challenge_secret(page.locator("#secret-value").inner_text())
-    page.get_by_role("link", name="I have copied it").click()
-    page.get_by_role("button", name="Send the question now").click()
+    nina.press("I have copied it")
+    nina.press("Send the question now")
     expect(page.locator("main .note.success").first).to_contain_text("the endpoint is yours")
 
     deliver_due(lane=Lane.ROUTINE, now=timezone.now())
     assert Attempt.objects.latest("id").kind == "release"
     page.reload()
     expect(page.locator("main")).to_contain_text("It takes notices.")
-    page.get_by_role("link", name="All tries of this endpoint").click()
-    page.locator("tbody a").first.click()
+    nina.press("All tries of this endpoint")
+    nina.press(page.locator("tbody a").first.inner_text())
     expect(page.locator("h1")).to_have_text("Release")
     expect(page.locator("main")).to_contain_text("release 1")
     page.goto(f"{url}/getting-started")
