@@ -43,6 +43,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+class _SayAtOnce:
+    """Shows a failure when it happens: a run of an hour may be cut before its summary."""
+
+    def __init__(self, terminal: pytest.TerminalReporter) -> None:
+        self._terminal = terminal
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self._terminal.ensure_newline()
+            self._terminal.section(f"{report.nodeid} failed at {report.when}", "-")
+            self._terminal.write_line(report.longreprtext)
+            for title, content in report.sections:
+                self._terminal.write_line(f"{title}:\n{content[-_LAST_WORDS:]}")
+
+
+_LAST_WORDS = 4_000  # characters of what a failed test printed
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is not None and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_SayAtOnce(terminal))
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what the switches say, and keep whole stacks on one worker: two at once starve two cores."""
     keep: list[pytest.Item] = []

@@ -140,11 +140,7 @@ def tests(arguments: argparse.Namespace, rest: Sequence[str]) -> tuple[list[Outc
     if arguments.database in (None, "sqlite"):
         env = {"HX_TEST_DATABASE": "sqlite"}
         later = [] if arguments.database or lack else ["--then-postgresql"]
-        outcomes.append(
-            run_pytest(
-                "tests on SQLite, embedded", ["-n", "2", "--dist", "loadgroup", *later, *switches], env
-            )
-        )
+        outcomes.append(run_pytest("tests on SQLite, embedded", [*_SPREAD, *later, *switches], env))
     if arguments.database in (None, "postgresql"):
         if lack:
             left_out.append(f"every test on PostgreSQL with Redis: this machine lacks {lack}")
