@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 
 from exchange.demo.corpus import installation, write_releases
 from exchange.demo.journey import Journey, Step
-from exchange.demo.member import settle
+from exchange.demo.member import PATIENCE_SECONDS, roots_shown, settle
 from exchange.demo.people import Machine
 from exchange.demo.world import World, read_world
 from tests import services
@@ -89,8 +90,10 @@ def set_stage(stack: Stack, folder: Path) -> Stage:
     """Make the sample world in a running stack, and let Harbor's machine get to know it."""
     stack.manage("demo", "--world")
     world = read_world(stack.var / "demo" / "world.json")
-    told = httpx.get(f"{stack.base_url}/.well-known/hash-exchange.json", timeout=30).json()
-    fingerprint = str(told["directory_roots"][0]["sha256"])
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (shown := roots_shown(stack.base_url, deadline)):
+        time.sleep(0.1)
+    fingerprint = shown[0]
     stage = Stage(stack, world, fingerprint, folder)
     settle(
         stage.publisher,

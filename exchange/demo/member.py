@@ -7,13 +7,14 @@ database, only what a member has: an address, a key and a fingerprint.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import time
 from pathlib import Path
 
 import httpx
 
-from exchange.demo.people import Machine
+from exchange.demo.people import Machine, Unexpected
 
 PATIENCE_SECONDS = 60.0
 
@@ -21,17 +22,26 @@ PATIENCE_SECONDS = 60.0
 def settle(machine: Machine, *, base_url: str, key: str, fingerprint: str, list_id: str | None) -> None:
     """Wait for the exchange, pin its root, subscribe if a list is named. Doing it again changes nothing."""
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        try:
-            if httpx.get(f"{base_url}/healthz", timeout=5).status_code == 200:
-                break
-        except httpx.TransportError:
-            if time.monotonic() > deadline:
-                raise
+    while not roots_shown(base_url, deadline):
         time.sleep(0.1)
     machine.hashx("init", "--url", base_url, "--key", key, "--fingerprint", fingerprint)
     if list_id is not None:
         machine.hashx("subscribe", list_id)
+
+
+def roots_shown(base_url: str, deadline: float) -> list[str]:
+    """Fingerprints of the roots that the exchange shows, the first one first. Empty while it starts or has
+    nothing to show; Unexpected from `deadline` (of the monotonic clock) on.
+    """
+    answered = "no answer"
+    with contextlib.suppress(httpx.TransportError):
+        answer = httpx.get(f"{base_url}/.well-known/hash-exchange.json", timeout=5)
+        answered = str(answer.status_code)
+        if answer.status_code == httpx.codes.OK and (roots := answer.json()["directory_roots"]):
+            return [str(root["sha256"]) for root in roots]
+    if time.monotonic() > deadline:
+        raise Unexpected(f"{base_url} shows no root to pin: {answered}")
+    return []
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ from exchange.demo.people import Machine, Phone, Unexpected
 from exchange.demo.world import World, ensure_world
 from exchange.supervise import Process, Supervisor
 from hashsets.lists.models import HashList
-from hashsets.trust.directory import root_fingerprints
+from hashsets.trust.directory import root_fingerprint
 
 NOTES: Final = ("First release of the sample list", "Some added, some dropped, some reviewed")
 SMALL_DELTA: Final = 0.10  # release 2 must travel as less than a tenth of the snapshot
@@ -39,7 +39,7 @@ def run_demo(*, var: Path, bind: str, member_port: int, once: bool, write: Write
     demo, base_url = var / "demo", f"http://{bind}"
     call_command("migrate", verbosity=0)
     world = ensure_world(demo / "world.json", now=timezone.now())
-    fingerprint = str(root_fingerprints()[0]["sha256"])
+    fingerprint = str(root_fingerprint())
     write(f"  {time.monotonic() - started:6.2f} s  database and sample world\n")
     env = {"HX_VAR": str(var), "HX_PUBLIC_URL": base_url}
     member = _member(world, demo / "lumen", base_url, fingerprint, member_port)

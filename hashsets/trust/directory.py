@@ -101,11 +101,11 @@ def root_fingerprint() -> str | None:
 
 
 def root_fingerprints() -> list[dict[str, Any]]:
-    """What members compare with what they were given out of band: version and SHA-256 of every root
-    served.
+    """What members compare with what they were given out of band: version and SHA-256 of every root that
+    they can fetch. One that is signed and not written out yet is not told: `hashx init` would not find it.
     """
     rows = SignedFile.objects.filter(
-        repository_id=DIRECTORY, role=RoleName.ROOT, repository__root_version__gte=1
+        repository_id=DIRECTORY, role=RoleName.ROOT, exported_at__isnull=False
     ).order_by("version")
     return [{"version": row.version, "sha256": row.sha256} for row in rows]
 

@@ -12,7 +12,8 @@ from django.utils import timezone
 from exchange.stations import STATIONS
 from exchange.wakeups import QUEUES
 from hashsets.trust.directory import ensure_directory
-from hashsets.trust.models import Repository
+from hashsets.trust.export import export_repository
+from hashsets.trust.models import DIRECTORY, Repository
 from tests import cast
 from tests.exchange.world import endpoint_of, follow, new_list, publish
 
@@ -66,6 +67,9 @@ def test_it_tells_what_to_pin(client: Client) -> None:
     before = client.get("/.well-known/hash-exchange.json").json()
     assert (before["directory_roots"], before["push"]["push_key"]) == ([], None)
     ensure_directory(timezone.now())
+    signed = client.get("/.well-known/hash-exchange.json").json()
+    assert signed["directory_roots"] == [], "a root that nobody can fetch yet"
+    export_repository(DIRECTORY, now=timezone.now())
     told = client.get("/.well-known/hash-exchange.json").json()
     assert len(told["directory_roots"][0]["sha256"]) == 64
     assert told["push"]["push_key"].startswith("whpk_")
