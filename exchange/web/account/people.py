@@ -27,6 +27,7 @@ from exchange.web.account.own import LANGUAGES
 from exchange.web.account.words import ROLE, ROLE_MEANS
 from exchange.web.door import Page
 from exchange.web.fields import Field, Form, Option
+from exchange.web.shown import apart
 from exchange.web.words import word
 
 _MANAGE = person(Permission.MEMBER_MANAGE)
@@ -182,7 +183,7 @@ class EndMembership(Page):
         messages.success(
             request,
             _("%(name)s no longer acts for your organisation: sessions and credentials have ended.")
-            % {"name": ended.user.name},
+            % {"name": apart(ended.user.name)},
         )
         return HttpResponseRedirect(reverse("web:people"))
 
@@ -196,7 +197,7 @@ class ForgetFactors(Page):
     def post(self, request: HttpRequest, membership_id: int) -> HttpResponseBase:
         user = forget_factors(membership_id, actor=self.actor, now=self.now)
         messages.success(
-            request, _("%(name)s sets up a new second step when signing in.") % {"name": user.name}
+            request, _("%(name)s sets up a new second step when signing in.") % {"name": apart(user.name)}
         )
         return HttpResponseRedirect(self.back())
 

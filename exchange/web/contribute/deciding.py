@@ -25,7 +25,7 @@ from exchange.web.door import Page
 from exchange.web.fields import Field, Form, Option, blank, checkboxes, posted, radios, select, textarea
 from exchange.web.list_facts import changes, submission_row, type_title
 from exchange.web.refusals import problem
-from exchange.web.shown import instant, number
+from exchange.web.shown import apart, instant, number
 from exchange.web.waiting import to_approve, to_sign
 from exchange.web.words import HOLD, MODE, word
 from hashsets.core.reasons import REASONS
@@ -271,7 +271,7 @@ def set_aside(submission: Submission) -> list[SetAside]:
         verdict = ""
         if said is not None:
             words = _("Let in by %(who)s") if said.accepted else _("Left out by %(who)s")
-            verdict = words % {"who": said.decided_by}
+            verdict = words % {"who": apart(str(said.decided_by))}
         found.append(
             SetAside(code, told.message, told.advice, number(rows), verdict, said.reason if said else "")
         )

@@ -28,6 +28,7 @@ from exchange.web.contribute.key_facts import key_facts
 from exchange.web.door import Page
 from exchange.web.fields import Form, blank, posted, textarea
 from exchange.web.fields import text as text_field
+from exchange.web.shown import apart
 from hashsets.trust import custody
 from hashsets.trust.hosted import create_hosted_key
 from hashsets.trust.keys import key_from_pem
@@ -190,7 +191,8 @@ class ConfirmKey(KeyPage):
         except (Conflict, NotAllowed) as refusal:
             return self.facts(key_id, blank(REASON).refused(refusal), status=status_of(refusal).value)
         messages.success(
-            request, _("“%(name)s” is active. Say under a list's signers that it signs.") % {"name": key.name}
+            request,
+            _("“%(name)s” is active. Say under a list's signers that it signs.") % {"name": apart(key.name)},
         )
         return HttpResponseRedirect(self.back())
 
@@ -204,7 +206,7 @@ class RevokeKey(KeyPage):
             done = custody.revoke_signer(key_id, reason=form.value("reason"), actor=self.actor, now=self.now)
         except (Invalid, Conflict) as refusal:
             return self.facts(key_id, form.refused(refusal), status=status_of(refusal).value)
-        messages.success(request, _("“%(name)s” is revoked.") % {"name": done.key.name})
+        messages.success(request, _("“%(name)s” is revoked.") % {"name": apart(done.key.name)})
         if done.renewals:
             said = ngettext(
                 "%(n)s list has to be signed again.",
@@ -224,7 +226,7 @@ class RevokeKey(KeyPage):
 
 def _registered(request: HttpRequest, key: SigningKey) -> HttpResponse:
     said = _("“%(name)s” is registered. Another admin of your organisation confirms it before it can sign.")
-    messages.success(request, said % {"name": key.name})
+    messages.success(request, said % {"name": apart(key.name)})
     return HttpResponseRedirect(reverse("web:key", args=[key.id]))
 
 

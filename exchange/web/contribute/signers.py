@@ -21,7 +21,7 @@ from exchange.web.contribute.lists import SettingsPage
 from exchange.web.door import Page
 from exchange.web.fields import Field, Form, Option, blank, checkboxes, number, posted
 from exchange.web.fields import text as text_field
-from exchange.web.shown import instant, short
+from exchange.web.shown import apart, instant, short
 from exchange.web.words import CUSTODY, word
 from hashsets.lists.models import HashList, ListStatus
 from hashsets.trust import custody, renewal, transfer
@@ -117,7 +117,7 @@ class OfferList(SettingsPage):
         messages.success(
             request,
             _("The list is offered to %(name)s. Nothing changes before it accepts.")
-            % {"name": offer.taker.name},
+            % {"name": apart(offer.taker.name)},
         )
         return HttpResponseRedirect(reverse("web:transfers"))
 
@@ -197,7 +197,8 @@ def signer_fields(page: Page) -> tuple[Field, ...]:
         organisation_id=page.actor.organisation(), status=SigningKeyStatus.ACTIVE
     ).order_by("name", "created_at")
     keys = [
-        Option(str(key.id), f"{key.name} ({short(key.keyid)})", word(CUSTODY, key.custody)) for key in active
+        Option(str(key.id), f"{apart(key.name)} ({short(key.keyid)})", word(CUSTODY, key.custody))
+        for key in active
     ]
     return (
         checkboxes("key_ids", gettext_lazy("Keys that sign"), keys),

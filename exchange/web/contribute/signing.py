@@ -23,6 +23,7 @@ from exchange.web.contribute.signable import Signable, signable_draft, signable_
 from exchange.web.door import Page
 from exchange.web.fields import Field, Form, Option, blank, file, posted, radios, sent_file, textarea
 from exchange.web.forms import text
+from exchange.web.shown import apart
 from hashsets.intake.models import Submission
 from hashsets.lists.models import HashList
 from hashsets.releases.sign import add_signature, draft_to_sign
@@ -65,7 +66,7 @@ class SignaturePage(Page):
         )
 
     def asked(self, found: Signable) -> tuple[Field, ...]:
-        keys = tuple(Option(key.keyid, f"{key.name} ({key.short})") for key in found.free)
+        keys = tuple(Option(key.keyid, f"{apart(key.name)} ({key.short})") for key in found.free)
         choice = radios("key", gettext_lazy("With which key was it signed?"), keys)
         return (
             *((choice,) if len(keys) > 1 else ()),

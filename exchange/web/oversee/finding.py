@@ -19,7 +19,7 @@ from accounts.identity.acting import Actor
 from accounts.identity.models import Organisation
 from accounts.identity.roles import Permission
 from exchange.web.frame import address_of
-from exchange.web.shown import instant, number
+from exchange.web.shown import apart, instant, number
 from exchange.web.words import KIND, STATE, word
 from hashsets.intake.models import Submission
 from hashsets.lists.models import HashList
@@ -79,7 +79,7 @@ def _releases(asked: str, actor: Actor) -> list[Hit]:
     rows = Release.objects.filter(hash_list__in=lists, number=int(told[2])).select_related("hash_list")
     return [
         Hit(
-            _("%(list)s, release %(n)s") % {"list": row.hash_list.title, "n": number(row.number)},
+            _("%(list)s, release %(n)s") % {"list": apart(row.hash_list.title), "n": number(row.number)},
             reverse("web:release", args=[row.hash_list_id, row.number]),
             instant(row.published_at),
         )

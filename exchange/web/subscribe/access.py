@@ -27,7 +27,7 @@ from exchange.web.door import Page
 from exchange.web.fields import Form, blank, posted, textarea
 from exchange.web.list_facts import list_facts
 from exchange.web.parts import Tag
-from exchange.web.shown import instant
+from exchange.web.shown import apart, instant
 from exchange.web.subscribe.acts import Act
 from exchange.web.subscribe.words import ACCESS, ACCESS_TONE
 from exchange.web.words import KIND, word
@@ -165,19 +165,19 @@ class Agree(Decide):
     def decide(self, request_id: uuid.UUID, form: Form) -> str:
         request = agree_to_access(request_id, actor=self.actor, now=self.now)
         if request.state == AccessState.GRANTED:
-            return _("%(name)s may follow this list now.") % {"name": request.organisation.name}
+            return _("%(name)s may follow this list now.") % {"name": apart(request.organisation.name)}
         return _("You agreed. A second person of your organisation must agree as well.")
 
 
 class Decline(Decide):
     def decide(self, request_id: uuid.UUID, form: Form) -> str:
         request = decline_access(request_id, answer=form.value("answer"), actor=self.actor, now=self.now)
-        return _("You declined. %(name)s reads your reason.") % {"name": request.organisation.name}
+        return _("You declined. %(name)s reads your reason.") % {"name": apart(request.organisation.name)}
 
 
 class Revoke(Decide):
     def decide(self, request_id: uuid.UUID, form: Form) -> str:
         request = revoke_access(request_id, actor=self.actor, now=self.now)
         return _("Access of %(name)s has ended: nothing is served or sent to it any more.") % {
-            "name": request.organisation.name
+            "name": apart(request.organisation.name)
         }

@@ -21,6 +21,7 @@ from exchange.sharing.models import Endpoint
 from exchange.wakeups import wake
 from exchange.web.door import Page
 from exchange.web.fields import Field, Form, Option, asked, options, select
+from exchange.web.shown import apart
 from exchange.web.subscribe.acts import Act
 from exchange.web.subscribe.attempt_facts import attempt_facts, attempt_row
 from exchange.web.subscribe.words import NOTICE_KIND, OUTCOME
@@ -48,7 +49,9 @@ class Attempts(Page):
     def _filters(self) -> tuple[Field, ...]:
         every = Option("", _("Any"))
         mine = Endpoint.objects.of(self.actor).order_by("host", "id").values_list("id", "host", "description")
-        named = (Option(str(key), f"{host} {about}".strip()) for key, host, about in mine[:200])
+        named = (
+            Option(str(key), f"{host} {apart(about)}" if about else host) for key, host, about in mine[:200]
+        )
         answers = (every, Option("failed", _("All that failed")), *options(OUTCOME))
         return (
             select("endpoint", _("Endpoint"), (every, *named), optional=True),

@@ -35,7 +35,7 @@ from exchange.http.problems import status_of
 from exchange.web.door import Page
 from exchange.web.fields import Field, Form, Option, blank, checkboxes, posted, radios, select, text, textarea
 from exchange.web.parts import Secret, Tag
-from exchange.web.shown import instant, number
+from exchange.web.shown import apart, instant, number
 from exchange.web.subscribe.words import MODE, SCOPE, SCOPE_MEANS
 from exchange.web.words import word
 
@@ -290,7 +290,7 @@ class Revoke(Page):
         own_credential(self.actor, credential_id)
         revoked = revoke_credential(credential_id, actor=self.actor, now=self.now)
         said = _("The credential %(name)s is revoked: its key opens nothing any more.") % {
-            "name": revoked.name
+            "name": apart(revoked.name)
         }
         messages.success(request, said)
         return HttpResponseRedirect(reverse("web:credentials"))

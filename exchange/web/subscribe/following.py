@@ -22,7 +22,7 @@ from exchange.sharing.subscribe import unsubscribe
 from exchange.web.door import Page
 from exchange.web.fields import Form, blank, posted
 from exchange.web.parts import Tag
-from exchange.web.shown import instant
+from exchange.web.shown import apart, instant
 from exchange.web.subscribe.acts import Act
 from exchange.web.subscribe.health import health_of
 from exchange.web.subscribe.policy_facts import (
@@ -149,6 +149,6 @@ class End(OfSubscription):
         messages.success(
             request,
             _("You no longer follow %(title)s. Delete what your systems hold of it.")
-            % {"title": row.hash_list.title},
+            % {"title": apart(row.hash_list.title)},
         )
         return HttpResponseRedirect(reverse("web:subscriptions"))

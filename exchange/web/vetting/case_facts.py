@@ -19,7 +19,7 @@ from accounts.vetting.evidence import Checked, checked_items
 from accounts.vetting.models import AT_WORK, Audience, Case, CaseState
 from accounts.vetting.questions import questions_for
 from exchange.web.parts import Event, Tag
-from exchange.web.shown import duration, instant
+from exchange.web.shown import apart, duration, instant
 from exchange.web.vetting.asked import answers_to_check
 from exchange.web.vetting.words import (
     CASE_STATE,
@@ -142,7 +142,8 @@ def timeline(case: Case) -> list[Event]:
         tell(note.written_at, title, note.person, note.text, tone="quiet" if internal else "moving")
     for row in case.evidence.select_related("part__person"):
         title = _("Check recorded: %(item)s") % {"item": row.item}
-        tell(row.found_at, title, row.part.person, f"{word(RESULT, row.result)}. {row.finding}".strip())
+        found = f" {apart(row.finding)}" if row.finding else ""
+        tell(row.found_at, title, row.part.person, f"{word(RESULT, row.result)}.{found}")
     for part in case.parts.filter(conflict_at__isnull=False).select_related("person"):
         tell(part.conflict_at, _("Conflict of interest declared"), part.person, part.conflict, tone="bad")
     decisions = case.decisions.select_related("proposed_by__person", "decided_by__person", "returned_by")

@@ -26,7 +26,7 @@ from exchange.web import fields
 from exchange.web.door import Page
 from exchange.web.fields import Field, Form, asked, options
 from exchange.web.parts import Tag, Tone
-from exchange.web.shown import instant
+from exchange.web.shown import apart, instant
 from exchange.web.vetting.asking import Asked, Asking
 from exchange.web.vetting.cases import DECIDE, VET
 from exchange.web.vetting.words import (
@@ -181,7 +181,7 @@ class MeasureAsking(Asking):
 class CarryOut(MeasureAsking):
     def asked(self) -> Asked:
         measure = self.measure()
-        title = f"{word(MEASURE, measure.kind)}: {measure.organisation.name}"
+        title = f"{word(MEASURE, measure.kind)}: {apart(measure.organisation.name)}"
         says = [measure.reason]
         if measure.reply:
             says.append(_("The member's word: %(reply)s") % {"reply": measure.reply})

@@ -27,7 +27,7 @@ from exchange.web import fields
 from exchange.web.door import Page
 from exchange.web.fields import Field, Form, Option
 from exchange.web.parts import Row, Tag
-from exchange.web.shown import instant
+from exchange.web.shown import apart, instant
 from exchange.web.vetting.apply import task
 from exchange.web.vetting.asked import TITLE, fields_of
 from exchange.web.vetting.asking import Asked, Asking
@@ -123,7 +123,7 @@ class AnswerMeasure(Asking):
         measure = own.filter(id=self.kwargs["measure_id"]).first()
         if measure is None:
             raise NotFound("There is no such measure.", code="measure.not_found")
-        says = (_("The reason we gave: %(reason)s") % {"reason": measure.reason},)
+        says = (_("The reason we gave: %(reason)s") % {"reason": apart(measure.reason)},)
         return Asked(word(MEASURE, measure.kind), _("Send our answer"), _REVIEW, says)
 
     def fields(self) -> tuple[Field, ...]:

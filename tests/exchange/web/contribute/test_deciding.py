@@ -169,7 +169,7 @@ def test_rows_that_were_set_aside_are_let_in_by_somebody_else_and_checked_again(
     submission.refresh_from_db()
     assert submission.adds == 5
     shown = page(approver, f"{base}/set-aside")
-    assert "Let in by Asha of Harbor" in shown
+    assert "Let in by \u2068Asha of Harbor\u2069" in shown
     assert "Checked with Lumen" in shown
     assert "Rows that the gate had set aside were let in by a person." in page(approver, base)
 

@@ -170,8 +170,8 @@ def test_a_list_goes_to_another_publisher_when_both_sides_say_so(world: World) -
     assert "offered to another active member" in unknown
     sent(giver, f"{base}/transfer", {"organisation_id": str(other.organisation.id)})
     offer = ListTransfer.objects.get()
-    assert "You offer it to Northland Police." in page(giver, "/transfers")
-    assert "Harbor offers it to you." in page(taker, "/transfers")
+    assert "You offer it to <bdi>Northland Police</bdi>." in page(giver, "/transfers")
+    assert "<bdi>Harbor</bdi> offers it to you." in page(taker, "/transfers")
     page(giver, f"/transfers/{offer.id}", 404)
     assert "no active key" in page(taker, f"/transfers/{offer.id}")
     key = create_hosted_key(other.organisation, name="Desk", actor=other.admin.actor, now=timezone.now())

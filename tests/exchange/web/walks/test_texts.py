@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
 from typing import Any
@@ -41,6 +42,21 @@ def test_a_page_that_let_it_live_would_be_noticed(careless: str) -> None:
     assert Marked(careless).alive
 
 
+@pytest.mark.parametrize(
+    ("page", "loose"),
+    [
+        ("<p>{}</p>", False),
+        ("<p>By <bdi>{}</bdi>, today</p>", False),
+        ("<dl><dt>Who</dt><dd><a href='/'>{}</a></dd></dl>", False),
+        ("<p>By {}</p>", True),
+        ("<p>{}<span>, today</span></p>", True),
+        ("<li><a href='/'>{}</a> today<p>and more</p></li>", True),
+    ],
+)
+def test_a_text_that_shares_its_line_would_be_noticed(page: str, loose: bool) -> None:
+    assert bool(Marked(page.format(html.escape(f"{WORDS}12WW"))).loose) is loose
+
+
 def content_of(answer: Any) -> str:
     body = b"".join(answer.streaming_content) if answer.streaming else answer.content
     return body.decode("utf-8", "replace")
@@ -48,7 +64,7 @@ def content_of(answer: Any) -> str:
 
 def test_what_people_type_is_text_on_every_page_and_in_every_export(scenery: Scenery) -> None:
     plant()
-    alive, run, silent, seen = [], [], [], 0
+    alive, loose, run, silent, seen = [], [], [], [], 0
     for stop in stops(scenery):
         answer = scenery.browser(stop.who).get(stop.address)
         assert answer.status_code == stop.status, (str(stop), answer.status_code)
@@ -60,10 +76,12 @@ def test_what_people_type_is_text_on_every_page_and_in_every_export(scenery: Sce
         elif kind == HTML:
             marked = Marked(content)
             alive += [(str(stop), element) for element in marked.alive]
+            loose += [(str(stop), text) for text in marked.loose]
             seen += marked.shown > 0
         else:
             assert kind in ("application/json", "application/octet-stream"), (str(stop), kind)
     assert alive == []
+    assert loose == []
     assert run == []
     assert silent == []
     assert seen > 100
