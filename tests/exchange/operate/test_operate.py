@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,7 +64,8 @@ def test_a_token_opens_the_figures_from_elsewhere(client: Client, settings: Any)
     assert client.get("/metrics", REMOTE_ADDR="127.0.0.1").status_code == 404
 
 
-def test_it_tells_what_to_pin(client: Client) -> None:
+def test_it_tells_what_to_pin(client: Client, settings: Any, tmp_path: Path) -> None:
+    settings.BLOB_URL = str(tmp_path)
     before = client.get("/.well-known/hash-exchange.json").json()
     assert (before["directory_roots"], before["push"]["push_key"]) == ([], None)
     ensure_directory(timezone.now())

@@ -24,7 +24,7 @@ from hashsets.releases.publish import publish_draft
 from tests import cast
 from tests.exchange.web.hands import choose, keyboard_sign_in, leave, reach
 from tests.exchange.web.looking import LOOKS, Look, Sight, faults_of, sign_in, walk
-from tests.exchange.web.stage import HOSTILE_NAME, Stage, make_stage
+from tests.exchange.web.stage import HOSTILE_NAME, Stage, make_stage, release_one
 from tests.hashsets.releases.world import NOW, bare_list, csv_of, harbor_world
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -76,6 +76,17 @@ def sights(stage: Stage) -> list[Sight]:
 @LOOKS
 def test_every_page_is_accessible_in_every_state(live_server: Any, browser: Browser, look: Look) -> None:
     assert walk(browser, live_server.url, sights(make_stage()), look) == ""
+
+
+@LOOKS
+def test_a_fault_of_ours_is_told_on_a_page_like_the_others(
+    live_server: Any, browser: Browser, look: Look
+) -> None:
+    world = harbor_world(now=NOW)
+    type(release_one(world)).objects.update(counts=["not", "a", "mapping"])
+    address = f"/lists/{world.hash_list.id}/releases/1"
+    seen = Sight("fault-of-ours", world.crew.viewer.user, address, broken=True)
+    assert walk(browser, live_server.url, [seen], look) == ""
 
 
 def test_long_and_hostile_names_break_no_page(live_server: Any, browser: Browser) -> None:

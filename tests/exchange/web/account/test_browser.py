@@ -206,7 +206,8 @@ def test_every_page_is_accessible_in_every_state(live_server: Any, browser: Brow
             page.goto(url + address)
         page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
         if press:
-            page.locator(press).first.click()
+            with page.expect_navigation():
+                page.locator(press).first.click()
         faults.extend(f"{name}: {fault}" for fault in faults_of(page))
 
     # Before anybody is known
@@ -262,7 +263,8 @@ def test_every_page_is_accessible_in_every_state(live_server: Any, browser: Brow
     page.fill("#email", "n" * 60 + ".new@example.org")
     page.check("#roles-1")
     page.locator("#language-1").check()
-    page.click("main .button")
+    with page.expect_navigation():
+        page.click("main .button")
     see("people")
     see("person", f"/organisation/people/{fresh.memberships.get().id}")
     see("own roles", f"/organisation/people/{admin.memberships.get().id}")

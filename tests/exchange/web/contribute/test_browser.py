@@ -40,6 +40,13 @@ def browsing(browser: Browser, url: str, user: User) -> Page:
     return page
 
 
+def begin_change(page: Page, base: str) -> None:
+    """To the page for the file, and until its scripts run: before, it is a plain form."""
+    page.goto(f"{base}/submissions/new")
+    with page.expect_navigation():
+        page.click("main form .button")
+
+
 def registered_in(page: Page, url: str) -> SigningKey:
     """A key made by the browser of a signer, and confirmed by an admin."""
     page.goto(f"{url}/organisation/keys/browser")
@@ -136,8 +143,7 @@ def test_a_large_file_goes_on_where_the_line_was_cut(
             route.continue_()
 
     page.route("**/api/v1/uploads/*", cut_second)
-    page.goto(f"{url}/lists/{world.hash_list.id}/submissions/new")
-    page.click("main form .button")
+    begin_change(page, f"{url}/lists/{world.hash_list.id}")
     page.set_input_files("#file", file)
     page.click("main form .button")
     expect(page.locator("#upload-broken")).to_contain_text("The line was cut.", timeout=30_000)
@@ -157,8 +163,7 @@ def test_a_large_file_goes_on_where_the_line_was_cut(
 def test_a_file_that_is_dropped_is_taken(live_server: Any, browser: Browser) -> None:
     world, url = harbor_world(now=NOW), live_server.url
     page = browsing(browser, url, world.crew.contributor.user)
-    page.goto(f"{url}/lists/{world.hash_list.id}/submissions/new")
-    page.click("main form .button")
+    begin_change(page, f"{url}/lists/{world.hash_list.id}")
     dropped = page.evaluate_handle(
         """text => { const data = new DataTransfer();
            data.items.add(new File([text], "x.csv", {type: "text/csv"})); return data }""",
@@ -182,10 +187,13 @@ def test_two_officials_bring_a_file_to_a_signed_release(
     official.goto(f"{url}/lists/{world.hash_list.id}")
     official.click("text=Submit a change")
     official.fill("#note", "Confirmed by two analysts")
-    official.click("main form .button")
+    with official.expect_navigation():
+        official.click("main form .button")
     official.set_input_files("#file", file)
     official.click("main form .button")
+    expect(official.locator("h1")).to_have_text("Check your answers")
     official.click("main form .button")
+    expect(official.locator("main .note.success")).to_contain_text("is received and stored")
     submission = Submission.objects.get()
     official.goto(f"{url}/submissions/{submission.id}")
     validate_submission(submission.id, now=timezone.now())
@@ -198,7 +206,8 @@ def test_two_officials_bring_a_file_to_a_signed_release(
     build_draft(submission.id, now=timezone.now())
     signer = browsing(browser, url, world.crew.signer.user)
     signer.goto(f"{url}/submissions/{submission.id}/signature")
-    signer.click("button:text-is('Sign')")
+    with signer.expect_navigation():
+        signer.click("button:text-is('Sign')")
     publish_draft(Draft.objects.get().id, now=timezone.now())
     official.reload()
     expect(official.locator("#progress")).to_contain_text("Published as release 1.")
