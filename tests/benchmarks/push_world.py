@@ -95,6 +95,7 @@ def own_exchange() -> Iterator[Path]:
         from django.core.management import call_command
 
         django.setup()
+        _be_a_worker()
         call_command("migrate", verbosity=0, skip_checks=True)
         yield Path(folder)
 
@@ -175,11 +176,19 @@ def deliver(lane: str) -> None:
     deliver_due(lane=lane, signer=SIGNER)
 
 
+def _be_a_worker() -> None:
+    """What a Celery worker does to its process when it starts."""
+    from exchange.worker import collect_seldom
+
+    collect_seldom()
+
+
 def main() -> None:
     """Be a worker; see the module's first lines."""
     import django
 
     django.setup()
+    _be_a_worker()
     print("ready", flush=True)
     began = cpu_used()
     for _ in sys.stdin:
