@@ -245,21 +245,27 @@ def _checked(proposal: Proposal, *, now: datetime) -> Proposal:
     )
 
 
+def condition_field(number: int, part: str = "") -> str:
+    """How a refusal names a field of the first condition, the second and so on: `condition`,
+    `condition_owner`, `condition_2`, `condition_2_owner`.
+    """
+    return "_".join(filter(None, ("condition", str(number) if number > 1 else "", part)))
+
+
 def _checked_conditions(
     conditions: Sequence[ProposedCondition], *, now: datetime
 ) -> tuple[ProposedCondition, ...]:
     admins = {user.id for user in exchange_admins()} if conditions else set()
     known = {permission.value for permission in BLOCKABLE}
     checked = []
-    for one in conditions:
+    for number, one in enumerate(conditions, start=1):
+        owner, due, blocked = (condition_field(number, part) for part in ("owner", "due", "blocked"))
         if one.owner_id not in admins:
-            raise Invalid("Name who sees to the condition.", code="condition.owner", field="condition_owner")
+            raise Invalid("Name who sees to the condition.", code="condition.owner", field=owner)
         if not now < one.due_at <= now + LONGEST_PROBATION:
-            raise Invalid("A condition is due within 398 days.", code="condition.due", field="condition_due")
+            raise Invalid("A condition is due within 398 days.", code="condition.due", field=due)
         if not known.issuperset(one.blocked):
-            raise Invalid(
-                "This right cannot be blocked.", code="condition.blocked", field="condition_blocked"
-            )
-        text = paragraphs(one.text, field="condition", limit=1_000)
+            raise Invalid("This right cannot be blocked.", code="condition.blocked", field=blocked)
+        text = paragraphs(one.text, field=condition_field(number), limit=1_000)
         checked.append(ProposedCondition(text, one.owner_id, one.due_at, tuple(one.blocked)))
     return tuple(checked)

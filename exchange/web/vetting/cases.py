@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-import uuid
-from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect, JsonResponse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.audit.actions import Action
-from accounts.errors import Invalid, NotFound
+from accounts.errors import NotFound
 from accounts.identity.roles import Permission
 from accounts.vetting.cases import (
     add_note,
     ask_for_information,
     case_seen,
     declare_conflict,
-    exchange_admins,
     own_case,
     record_case,
 )
 from accounts.vetting.checklists import items_of
-from accounts.vetting.decide import (
-    Proposal,
-    ProposedCondition,
-    propose_decision,
-    return_decision,
-    take_decision,
-)
 from accounts.vetting.evidence import record_evidence
 from accounts.vetting.models import AT_WORK, DECIDABLE, Case, CaseState, Decision, DecisionState
 from exchange.http.pages import page_of
@@ -42,7 +32,7 @@ from exchange.web.parts import Link, Tag, here
 from exchange.web.shown import instant
 from exchange.web.vetting import case_facts
 from exchange.web.vetting.asking import Asked, Asking
-from exchange.web.vetting.words import CASE_STATE, CASE_TONE, OUTCOME, PROOF, REASON, RESULT, RIGHT
+from exchange.web.vetting.words import CASE_STATE, CASE_TONE, PROOF, RESULT
 from exchange.web.words import word
 
 VET: Final[Need] = need(Permission.ORGANISATION_MANAGE)
@@ -84,7 +74,7 @@ class CasePage(Page):
 
     def get(self, request: HttpRequest, reference: str) -> HttpResponseBase:
         case = case_seen(reference, actor=self.actor)
-        decision = _waiting(case)
+        decision = waiting(case)
         proof = getattr(case, "domain_proof", None)
         return self.show(
             "web/vetting/case.html",
@@ -108,7 +98,7 @@ class CasePage(Page):
         return HttpResponseRedirect(f"/applications/{reference}")
 
 
-def _waiting(case: Case) -> Decision | None:
+def waiting(case: Case) -> Decision | None:
     proposals = case.decisions.filter(state=DecisionState.PROPOSED)
     return proposals.select_related("proposed_by__person").prefetch_related("conditions__owner").first()
 
@@ -138,7 +128,7 @@ class CaseAsking(Asking):
         return (fields.checkbox("unconflicted", label, hint=hint),)
 
 
-def _ticked(form: Form, name: str) -> bool:
+def ticked(form: Form, name: str) -> bool:
     """Ticked, or not asked because the person has said it before."""
     return all(field.name != name for field in form) or form.ticked(name)
 
@@ -175,7 +165,7 @@ class RecordEvidence(CaseAsking):
             source=form.value("source"),
             reference=form.value("reference"),
             finding=form.value("finding"),
-            unconflicted=_ticked(form, "unconflicted"),
+            unconflicted=ticked(form, "unconflicted"),
             actor=self.actor,
             now=self.now,
         )
@@ -233,140 +223,6 @@ class DeclareConflict(CaseAsking):
     def act(self, form: Form) -> str:
         declare_conflict(self.reference, form.value("conflict"), actor=self.actor, now=self.now)
         self.said = _("Thank you. A colleague goes on with this case.")
-        return self.back_to
-
-
-class Propose(CaseAsking):
-    needs: ClassVar = {"GET": VET, "POST": DECIDE}
-
-    def asked(self) -> Asked:
-        self.case()
-        says = (
-            _("Somebody else, who collected nothing for this case, takes the decision or gives it back."),
-        )
-        return Asked(_("Propose a decision"), _("Propose it"), self.back_to, says)
-
-    def fields(self) -> tuple[Field, ...]:
-        people = tuple(Option(value, name) for value, name in case_facts.owners(exchange_admins()))
-        return (
-            fields.radios("outcome", _("How should it be decided?"), options(OUTCOME)),
-            fields.select(
-                "reason", _("Reason, when declined"), (Option("", _("None")), *options(REASON)), optional=True
-            ),
-            fields.textarea(
-                "message", _("Message to the applicant"), optional=True, longest=2_000,
-                hint=_("Needed when declined: what was missing, and what would help."),
-            ),
-            fields.textarea("note", _("Note for colleagues"), optional=True, longest=2_000),
-            fields.date("probation_until", _("Probation until"), optional=True),
-            fields.textarea("condition", _("Condition of the approval"), optional=True),
-            fields.date("condition_due", _("Condition due"), optional=True),
-            fields.select(
-                "condition_owner", _("Who sees to the condition"), (Option("", _("None")), *people),
-                optional=True,
-            ),
-            fields.checkboxes(
-                "condition_blocked", _("Blocked until it is met"), options(RIGHT), optional=True
-            ),
-            *self.unconflicted(),
-        )  # fmt: skip
-
-    def act(self, form: Form) -> str:
-        proposal = Proposal(
-            outcome=form.value("outcome"),
-            reason=form.value("reason"),
-            message=form.value("message"),
-            note=form.value("note"),
-            probation_until=day(form.value("probation_until"), "probation_until"),
-            conditions=_conditions(form),
-        )
-        propose_decision(
-            self.reference,
-            proposal,
-            unconflicted=_ticked(form, "unconflicted"),
-            actor=self.actor,
-            now=self.now,
-        )
-        self.said = _("Proposed. A colleague decides.")
-        return self.back_to
-
-
-def _conditions(form: Form) -> tuple[ProposedCondition, ...]:
-    if not (form.value("condition") or form.value("condition_due") or form.values("condition_blocked")):
-        return ()
-    due = day(form.value("condition_due"), "condition_due")
-    if due is None:
-        raise Invalid("A condition is due within 398 days.", code="condition.due", field="condition_due")
-    try:
-        owner = uuid.UUID(form.value("condition_owner"))
-    except ValueError:
-        raise Invalid(
-            "Name who sees to the condition.", code="condition.owner", field="condition_owner"
-        ) from None
-    return (ProposedCondition(form.value("condition"), owner, due, form.values("condition_blocked")),)
-
-
-def day(text: str, field: str) -> datetime | None:
-    """The end of a day typed as YYYY-MM-DD, None when empty. Errors: Invalid `date.form`."""
-    if not text:
-        return None
-    try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(hour=23, minute=59, tzinfo=UTC)
-    except ValueError:
-        raise Invalid("Give the day as year-month-day.", code="date.form", field=field) from None
-
-
-class Decide(CaseAsking):
-    """The second person looks at the whole proposal and takes it."""
-
-    needs: ClassVar = {"GET": VET, "POST": DECIDE}
-    template = "web/vetting/decide.html"
-
-    def asked(self) -> Asked:
-        return Asked(_("Decide as proposed?"), _("Decide"), self.back_to)
-
-    def decision(self) -> Decision:
-        found = _waiting(self.case())
-        if found is None:
-            raise NotFound("No decision is proposed in this case.", code="decision.none")
-        return found
-
-    def fields(self) -> tuple[Field, ...]:
-        return self.unconflicted()
-
-    def page(self, form: Form, asked: Asked, *, status: int = 200) -> HttpResponse:
-        decision, case = self.decision(), self.case()
-        return self.show(
-            self.template, form=form, asked=asked, status=status, case=case, decision=decision,
-            outcome=word(OUTCOME, decision.outcome), reason=word(REASON, decision.reason),
-            proposed=instant(decision.proposed_at), checks=case_facts.check_rows(case, now=self.now),
-            conditions=[
-                (one, ", ".join(word(RIGHT, name) for name in one.blocked))
-                for one in decision.conditions.all()
-            ],
-        )  # fmt: skip
-
-    def act(self, form: Form) -> str:
-        take_decision(
-            self.decision().id, unconflicted=_ticked(form, "unconflicted"), actor=self.actor, now=self.now
-        )
-        self.said = _("Decided. The applicant is told.")
-        return self.back_to
-
-
-class GiveBack(CaseAsking):
-    def asked(self) -> Asked:
-        return Asked(_("Give the proposal back"), _("Give it back"), self.back_to)
-
-    def fields(self) -> tuple[Field, ...]:
-        return (fields.textarea("reason", _("Why?"), longest=2_000),)
-
-    def act(self, form: Form) -> str:
-        decision = _waiting(self.case())
-        if decision is None:
-            raise NotFound("No decision is proposed in this case.", code="decision.none")
-        return_decision(decision.id, form.value("reason"), actor=self.actor, now=self.now)
-        self.said = _("The proposal is given back.")
         return self.back_to
 
 

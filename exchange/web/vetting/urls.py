@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path, register_converter
 
-from exchange.web.vetting import apply, cases, checklists, members, own
+from exchange.web.vetting import apply, cases, checklists, deciding, members, own
 
 
 class Reference:
@@ -47,9 +47,9 @@ urlpatterns: list[URLPattern] = [
     path(f"{_CASE}/note", cases.WriteNote.as_view(), name="case-note"),
     path(f"{_CASE}/ask", cases.WriteNote.as_view(asks=True), name="case-ask"),
     path(f"{_CASE}/conflict", cases.DeclareConflict.as_view(), name="case-conflict"),
-    path(f"{_CASE}/propose", cases.Propose.as_view(), name="case-propose"),
-    path(f"{_CASE}/decide", cases.Decide.as_view(), name="case-decide"),
-    path(f"{_CASE}/give-back", cases.GiveBack.as_view(), name="case-give-back"),
+    path(f"{_CASE}/propose", deciding.Propose.as_view(), name="case-propose"),
+    path(f"{_CASE}/decide", deciding.Decide.as_view(), name="case-decide"),
+    path(f"{_CASE}/give-back", deciding.GiveBack.as_view(), name="case-give-back"),
     path(f"{_CASE}/export", cases.Export.as_view(), name="case-export"),
     path(f"{_CASE}/export.json", cases.Export.as_view(as_json=True), name="case-export-json"),
     path("members", members.Members.as_view(), name="members"),

@@ -14,7 +14,7 @@ from django.test import Client
 from accounts.identity.models import Organisation, User
 from accounts.mail.models import OutgoingMail
 from accounts.standing.models import Condition, Measure
-from accounts.vetting.models import Case, CasePart
+from accounts.vetting.models import Case, CasePart, Decision
 from tests import cast
 from tests.accounts import cases as given
 from tests.exchange.web.stage import HOSTILE_NAME, enter, signed_in
@@ -255,10 +255,23 @@ def test_conditions_are_proposed_shown_and_met() -> None:
     }  # fmt: skip
     missing = olive.post(f"/applications/{case.id}/propose", {**typed, "condition_owner": ""})
     assert 'href="#condition-owner"' in missing.content.decode()
+    # Another one: what was typed stays, and a second set of fields is there.
+    more = olive.post(f"/applications/{case.id}/propose", {**typed, "another": "yes"}).content.decode()
+    assert "Publish a report." in more
+    assert 'name="condition_2_due"' in more
+    assert not Decision.objects.filter(case=case).exists()
+    typed |= {
+        "conditions": "2", "condition_2": "Name a second contact.", "condition_2_due": "2027-02-01",
+        "condition_2_owner": str(crew.admin.user.id),
+    }  # fmt: skip
+    late = olive.post(f"/applications/{case.id}/propose", {**typed, "condition_2_due": "2199-01-01"})
+    assert 'href="#condition-2-due"' in late.content.decode()
     send(olive, f"/applications/{case.id}/propose", **typed)
+    assert "Name a second contact." in page(oscar, f"/applications/{case.id}/decide")
     assert "Issue credentials" in page(oscar, f"/applications/{case.id}/decide")
     send(oscar, f"/applications/{case.id}/decide", unconflicted="yes")
-    condition = Condition.objects.get()
+    assert Condition.objects.count() == 2
+    condition = Condition.objects.get(text="Publish a report.")
     member = f"/members/{condition.organisation_id}"
     assert "Issue credentials" in page(olive, member)
     send(olive, f"/members/conditions/{condition.id}", evidence="folder 13")
