@@ -5,7 +5,7 @@ notices; (3) start the posts; (4) when some have ended, claim for the room they 
 down how they ended, while the others go on. A nudge that comes during a run makes it look at once, so there
 is one run per lane and process, never a queue of them.
 
-The caller's thread does everything that touches the database; the window's thread does nothing but HTTP. A
+The caller's thread does everything that touches the database; the window's threads do nothing but HTTP. A
 process that is killed at any step has lost nothing: its leases end and the same notices are sent again.
 """
 
