@@ -31,6 +31,8 @@ from exchange.push.health import push_health
 from exchange.sharing.models import Endpoint, EndpointState
 from exchange.web.parts import Tone
 from exchange.web.shown import duration, instant, number, percent, size
+from exchange.web.subscribe.words import ENDPOINT
+from exchange.web.words import word
 from hashsets.blobs.current import blob_store
 from hashsets.intake.models import Submission, SubmissionState
 from hashsets.releases.models import Draft, DraftState
@@ -94,8 +96,7 @@ def system_facts(now: datetime) -> System:
         failing=tuple(_failing(row) for row in shown[:FAILING_SHOWN]),
         failing_more=max(0, len(shown) - FAILING_SHOWN),
         endpoints=tuple(
-            (str(EndpointState(state).label), number(count))
-            for state, count in sorted(health.endpoints.items())
+            (word(ENDPOINT, state), number(count)) for state, count in sorted(health.endpoints.items())
         ),
         expiring=_expiring(now),
         keys=_keys(),

@@ -168,12 +168,15 @@ def test_the_system_page_says_what_fails_and_expires(world: World, staff: Client
     assert "503 &lt;b&gt;busy&lt;/b&gt;" in page
     assert "https://hooks.example.org/x" not in page
     assert "Validate" in page
+    assert "<dt>Active</dt>" in page
     few = queries(staff, "/system")
     for n in range(30):
         endpoint_of(lumen, f"https://h{n}.example.org/", failing_since=NOW + timedelta(hours=1))
     assert queries(staff, "/system") == few
     assert Endpoint.objects.count() == 31
     assert "There are more." in shown(staff, "/system")
+    staff.post("/language", {"language": "fr", "next": "/system"})
+    assert "<dt>Actif</dt>" in shown(staff, "/system")
 
 
 @pytest.mark.parametrize("address", ["/system", "/audit/chain"])
