@@ -234,7 +234,7 @@ def _checked(proposal: Proposal, *, now: datetime) -> Proposal:
     if until is not None and not now < until <= now + LONGEST_PROBATION:
         raise Invalid("Probation ends within 398 days.", code="decision.probation", field="probation_until")
     if len(proposal.conditions) > MOST_CONDITIONS:
-        raise Invalid("These are too many conditions.", code="decision.conditions", field="conditions")
+        raise Invalid("These are too many conditions.", code="decision.too_many", field="conditions")
     return Proposal(
         outcome=proposal.outcome,
         reason=proposal.reason if declines else "",

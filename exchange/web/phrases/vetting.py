@@ -87,6 +87,7 @@ VETTING: Final[Mapping[str, Phrase]] = {
     "decision.outcome": Phrase(_("Say how to decide.")),
     "decision.probation": Phrase(_("Probation ends within 398 days.")),
     "decision.reason": Phrase(_("Say why it is declined.")),
+    "decision.too_many": Phrase(_("These are too many conditions.")),
     "decision.waits": Phrase(_("A decision is proposed already.")),
     "domain.name": Phrase(
         _("This is not a domain name."),
