@@ -119,6 +119,10 @@ class Desk:
             return taken
 
 
+_MOST_REMOVED = 30
+"""A contributor's, all urgent: together they stay under what another approver, who is not here, must see."""
+
+
 class Contributor(Walker):
     """Adds hashes to one list and sometimes removes some of its own, one submission after the other, each
     sent again until it is acknowledged, and followed until it is published."""
@@ -130,10 +134,11 @@ class Contributor(Walker):
         self.list_id, self.content = list_id, set[str]()
         self._submit, self._sign, self._desk, self._history = submit, sign, desk, history
         self._draw = random.Random(seed)
-        self._made = 0
+        self._made = self._removed = 0
 
     def round(self) -> None:
-        mode = "remove" if len(self.content) > 40 and self._draw.random() < 0.2 else "add"
+        may_remove = len(self.content) > 40 and self._removed < _MOST_REMOVED
+        mode = "remove" if may_remove and self._draw.random() < 0.2 else "add"
         self._made += 1
         hashes = (
             self._draw.sample(sorted(self.content), 2)
@@ -142,6 +147,7 @@ class Contributor(Walker):
         )
         submission = self._send(hashes, mode)
         self._follow(submission)
+        self._removed += 2 * (mode == "remove")
         self.content = self.content - set(hashes) if mode == "remove" else self.content | set(hashes)
 
     def staged(self, submission: str) -> None:
@@ -150,7 +156,7 @@ class Contributor(Walker):
     def _send(self, hashes: list[str], mode: str) -> str:
         content = as_csv(hashes) if mode == "add" else ("\n".join(["sha256", *hashes]) + "\n").encode()
         note, key = f"{self.name} {self._made}", str(uuid.uuid4())
-        urgent = str(self._draw.random() < 0.25).lower()
+        urgent = str(mode == "remove" or self._draw.random() < 0.25).lower()
         for _ in _patiently(f"the acknowledgement of {note}"):
             answer = self._submit(
                 "POST",
