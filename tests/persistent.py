@@ -66,6 +66,9 @@ class Publisher:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._api.close()
         self._approver.__exit__()
 
@@ -158,12 +161,15 @@ class Publisher:
 
     def _sign_in(self) -> None:
         approver = self.world.person("Harbor", Role.APPROVER)
+        before: Person | None = getattr(self, "_approver", None)
         self._approver = Person(
             self.base_url,
             email=approver.email,
             password=self.world.password,
             phone=Phone(approver.seed),
         )
+        if before is not None:
+            before.__exit__()
         self._signed_in = time.monotonic()
 
     def _sign(self, submission: str) -> None:

@@ -11,6 +11,7 @@ import resource
 import signal
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -45,6 +46,7 @@ class Scene:
         self.list_id = self.stage.world.list_id
         self.crowd: Crowd | None = gather(stack, lists=1, members=members) if members else None
         self.publisher = Publisher(stack.base_url, self.stage.world)
+        weakref.finalize(self, self.publisher.close)
         self.released = 0
 
     def release(self) -> int:

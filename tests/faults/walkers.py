@@ -11,6 +11,7 @@ import re
 import threading
 import time
 import uuid
+import weakref
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -76,6 +77,7 @@ class Api:
         self._http = httpx.Client(
             base_url=base_url, headers={"Authorization": f"Bearer {key}"} if key else {}, timeout=30
         )
+        weakref.finalize(self, self._http.close)
         self._who, self._history = who, history
 
     def __call__(self, method: str, path: str, **options: Any) -> httpx.Response | None:
@@ -228,9 +230,13 @@ class Approver(Walker):
     def _at_work(self) -> Person:
         if self._person is None or time.monotonic() - self._since > FRESH_SECONDS:
             phone = Phone(self._seed)
+            before = self._person
             self._person = Person(
                 self._base_url, email=self._email, password=self._world.password, phone=phone
             )
+            weakref.finalize(self, self._person.__exit__)
+            if before is not None:
+                before.__exit__()
             self._since = time.monotonic()
         return self._person
 
@@ -298,6 +304,7 @@ class HttpFetcher(FetcherInterface):
 
     def __init__(self, base_url: str, key: str) -> None:
         self._http = httpx.Client(headers={"Authorization": f"Bearer {key}"}, timeout=30)
+        weakref.finalize(self, self._http.close)
         self.base = base_url
 
     def _fetch(self, url: str) -> Iterator[bytes]:
