@@ -22,7 +22,7 @@ from exchange.demo.people import Machine
 from exchange.demo.world import World, read_world
 from tests import services
 from tests.conftest import lacking
-from tests.services import ROOT, end, free_port
+from tests.services import ROOT, end, free_port, wait_until
 from tests.stack import Stack
 
 
@@ -66,8 +66,11 @@ class Stage:
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """Lumen's `hashx listen`, as a process of its own."""
-        with (self.folder / "lumen.log").open("ab") as log:
+        """Lumen's `hashx listen`, as a process of its own that the exchange knows: what breaks from here on,
+        it gets over, while a first meeting that broke off is its person's to repeat.
+        """
+        told = self.folder / "lumen.log"
+        with told.open("ab") as log:
             process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "exchange.demo.member", "--home", str(self.member.home)),
@@ -80,7 +83,13 @@ class Stage:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
+
+            def listens() -> bool:
+                assert process.poll() is None, told.read_text()
+                return "  listening  " in told.read_text()
+
             try:
+                wait_until(listens, seconds=PATIENCE_SECONDS, what="that Lumen listens")
                 yield
             finally:
                 end(process, signal.SIGTERM)
