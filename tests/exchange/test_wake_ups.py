@@ -52,6 +52,7 @@ def test_a_nudge_reaches_its_queue(redis_server: Redis) -> None:
     wait_until(lambda: (outbox.sent, outbox.dropped) == (1, 0))
 
 
+@pytest.mark.faults
 def test_a_hanging_broker_delays_nobody_and_costs_only_the_nudge(
     redis_server: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -82,6 +83,7 @@ def test_a_hanging_broker_delays_nobody_and_costs_only_the_nudge(
     wait_until(arrives)
 
 
+@pytest.mark.faults
 def test_a_dead_broker_is_found_again_after_its_return(redis_server: Redis) -> None:
     outbox = Outbox(application(redis_server))
     redis_server.kill()

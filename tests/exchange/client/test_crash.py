@@ -57,6 +57,7 @@ def sync_and_die(home: Path, into: Path, list_id: str, effect: int) -> None:
     sync(home, into, list_id)
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     ("first", "step"),
     [

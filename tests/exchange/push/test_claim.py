@@ -200,6 +200,7 @@ def test_two_workers_never_hold_the_same_endpoint() -> None:
     assert sorted(taken) == sorted(endpoint.id for endpoint in endpoints)
 
 
+@pytest.mark.faults
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("step", ["notices_for", "signed_headers", "settle"])
 def test_a_worker_killed_at_any_step_loses_nothing(

@@ -25,7 +25,11 @@ from tests.exchange.world import SIGNER, cursor_of, endpoint_of, follow, new_lis
 from tests.hashsets.releases import world as worlds
 from tests.hashsets.releases.crash import killed_at
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("impatient")]
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("impatient"),
+]
 
 MINUTE = timedelta(minutes=1)
 

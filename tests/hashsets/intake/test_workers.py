@@ -192,6 +192,7 @@ def test_a_worker_shows_its_progress_and_keeps_its_lease(
         beat(20, 200)
 
 
+@pytest.mark.faults
 def test_an_acknowledged_upload_survives_a_kill_at_any_moment(
     harbor: cast.Crew, hash_list: HashList, record_property: Callable[[str, object], None]
 ) -> None:
@@ -208,6 +209,7 @@ def test_an_acknowledged_upload_survives_a_kill_at_any_moment(
     assert AuditEvent.objects.filter(action="submission.received").count() == len(rows)
 
 
+@pytest.mark.faults
 def test_a_worker_killed_at_any_moment_is_followed_by_one_that_finishes(
     harbor: cast.Crew, hash_list: HashList, record_property: Callable[[str, object], None]
 ) -> None:
