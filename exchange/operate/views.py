@@ -8,6 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
+from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
@@ -116,6 +118,24 @@ def security_txt(request: HttpRequest) -> HttpResponse:
     contact = settings.HX_SECURITY_CONTACT
     text = f"Contact: {contact}\nExpires: {expires}\nPreferred-Languages: en, fr\n"
     return HttpResponse(text, content_type="text/plain; charset=utf-8")
+
+
+@require_safe
+def change_password(request: HttpRequest) -> HttpResponse:
+    """W3C, "A Well-Known URL for Changing Passwords": where password managers send a person to."""
+    return redirect("web:password")
+
+
+@require_safe
+def robots(request: HttpRequest) -> HttpResponse:
+    """RFC 9309: a search engine may find the front page, so that a platform can apply, and nothing else."""
+    return HttpResponse("User-agent: *\nAllow: /$\nDisallow: /\n", content_type="text/plain; charset=utf-8")
+
+
+@require_safe
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Browsers ask here for the mark of an answer that is not a page: a download, a plain error."""
+    return redirect(static("web/mark.svg"))
 
 
 @require_safe

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +83,16 @@ def test_it_names_whom_to_tell_of_a_hole(client: Client) -> None:
     text = client.get("/.well-known/security.txt").content.decode()
     assert text.startswith("Contact: ")
     assert "Expires: " in text
+
+
+def test_what_browsers_and_robots_ask_by_themselves_is_answered(client: Client) -> None:
+    """Password managers ask for the page that changes a password, browsers for a mark, robots for leave."""
+    leaked = client.get("/.well-known/change-password")
+    assert (leaked.status_code, leaked.headers["Location"]) == (HTTPStatus.FOUND, "/account/password")
+    with closing(client.get("/favicon.ico", follow=True)) as mark:
+        assert (mark.status_code, mark.headers["Content-Type"]) == (HTTPStatus.OK, "image/svg+xml")
+    robots = client.get("/robots.txt").content.decode()
+    assert robots.splitlines() == ["User-agent: *", "Allow: /$", "Disallow: /"]
 
 
 def test_every_wake_up_reaches_the_queue_of_its_station() -> None:
