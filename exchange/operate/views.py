@@ -122,7 +122,7 @@ def security_txt(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def change_password(request: HttpRequest) -> HttpResponse:
-    """W3C, "A Well-Known URL for Changing Passwords": where password managers send a person to."""
+    """W3C, "A Well-Known URL for Changing Passwords": where password managers send a person."""
     return redirect("web:password")
 
 
