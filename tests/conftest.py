@@ -17,6 +17,7 @@ from typing import NoReturn
 import hypothesis
 import pytest
 
+from tests import forking as forking  # knows every database connection from the first on
 from tests import services
 from tests.run import COUNTED
 from tests.stack import KINDS, Stack

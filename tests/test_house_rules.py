@@ -175,6 +175,16 @@ def test_there_are_no_django_signals() -> None:
     assert found == []
 
 
+def test_a_child_is_forked_where_no_connection_is_shared() -> None:
+    forking = {
+        name_of(path)
+        for path in sources(*_FLOORS, "tests")
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Attribute) and node.attr in ("fork", "forkpty")
+    }
+    assert forking == {"tests/forking.py"}
+
+
 def test_the_lower_floors_know_nothing_of_http() -> None:
     web = re.compile(
         r"^(django\.(http|views|shortcuts|urls|template|middleware|contrib\.sessions)|rest_framework)\b"

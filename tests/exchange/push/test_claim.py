@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import NoReturn
 
 import pytest
-from django.db import connection, connections
+from django.db import connection
 
 from exchange.push import deliver as deliver_module
 from exchange.push.claim import (
@@ -36,6 +36,7 @@ from tests import cast
 from tests.cast import NOW
 from tests.exchange.push.receivers import Members
 from tests.exchange.world import SIGNER, cursor_of, endpoint_of, follow, new_list, no_jitter, publish
+from tests.forking import forked
 
 WIDE = Limits(window=100, per_organisation=100, probes=100)
 
@@ -217,14 +218,11 @@ def test_a_worker_killed_at_any_step_loses_nothing(
         time.sleep(60)
         raise AssertionError
 
-    connections.close_all()
-    child = os.fork()
-    if child == 0:
+    def deliver() -> None:
         monkeypatch.setattr(deliver_module, step, die)
         deliver_due(lane=Lane.ROUTINE, now=NOW, signer=SIGNER)
-        os._exit(1)
-    _, status = os.waitpid(child, 0)
-    assert os.WTERMSIG(status) == signal.SIGKILL
+
+    assert forked(deliver) == -signal.SIGKILL
     told = len(members.arrivals)
     assert told == (1 if step == "settle" else 0)
     assert cursor_of(endpoint, hash_list) == 0

@@ -8,20 +8,16 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
-import traceback
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 from unittest.mock import patch
 
-from django.db import connection, connections
+from django.db import connection
 
 from hashsets.blobs.folder import FolderStore
-
-FINISHED: Final = 0
-FAILED: Final = 3
+from tests.forking import forked
 
 
 class Countdown:
@@ -51,39 +47,22 @@ class Countdown:
 
 
 def killed_at(moment: int, step: Callable[[], object]) -> bool:
-    """Whether a child that runs `step` was killed at `moment`; False when it had finished before.
-
-    The child has connections of its own; nothing that it commits is undone.
-    """
-    connections.close_all()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    child = os.fork()
-    if child == 0:
-        os._exit(_run(moment, step))
-    _, status = os.waitpid(child, 0)
-    if os.WIFSIGNALED(status):
-        assert os.WTERMSIG(status) == signal.SIGKILL
-        return True
-    assert os.WEXITSTATUS(status) == FINISHED, "the step failed in the child; its traceback is above"
-    return False
+    """Whether a child that runs `step` was killed at `moment`; False when it had finished before."""
+    ended = forked(lambda: _run(moment, step))
+    assert ended in (0, -signal.SIGKILL), "the step failed in the child; its traceback is above"
+    return ended == -signal.SIGKILL
 
 
-def _run(moment: int, step: Callable[[], object]) -> int:
+def _run(moment: int, step: Callable[[], object]) -> None:
     countdown = Countdown(moment)
     database: Any = connection  # `_commit` is Django's own, and no stub tells of it
-    try:
-        database.ensure_connection()
-        with ExitStack() as stack:
-            stack.enter_context(database.execute_wrapper(countdown.sql))
-            stack.enter_context(patch.object(database, "_commit", countdown.around(database._commit)))
-            for name in ("put_file", "put_bytes", "replace_bytes", "delete"):
-                effect = countdown.around(getattr(FolderStore, name))
-                stack.enter_context(patch.object(FolderStore, name, effect))
-            stack.enter_context(patch.object(os, "link", countdown.around(os.link)))
-            stack.enter_context(patch.object(Path, "replace", countdown.around(Path.replace)))
-            step()
-    except BaseException:
-        traceback.print_exc()
-        return FAILED
-    return FINISHED
+    database.ensure_connection()
+    with ExitStack() as stack:
+        stack.enter_context(database.execute_wrapper(countdown.sql))
+        stack.enter_context(patch.object(database, "_commit", countdown.around(database._commit)))
+        for name in ("put_file", "put_bytes", "replace_bytes", "delete"):
+            effect = countdown.around(getattr(FolderStore, name))
+            stack.enter_context(patch.object(FolderStore, name, effect))
+        stack.enter_context(patch.object(os, "link", countdown.around(os.link)))
+        stack.enter_context(patch.object(Path, "replace", countdown.around(Path.replace)))
+        step()

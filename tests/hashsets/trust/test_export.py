@@ -5,7 +5,6 @@ served.
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
@@ -13,12 +12,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from django.db import connection, connections
+from django.db import connection
 
 from accounts.errors import Conflict
 from hashsets.trust.export import LEASE, export_repository, exports_due
 from hashsets.trust.models import Repository, SignedFile
 from tests import cast
+from tests.forking import forked
 from tests.hashsets.trust import publishing
 from tests.hashsets.trust.publishing import Member, served
 
@@ -164,21 +164,12 @@ def _is_committed(list_id: str, list_bytes: bytes) -> bool:
 
 def _killed_at(effect: int, work: Callable[[], None]) -> bool:
     """Run `work` in a child that dies at its n-th step; False when it came to its end before."""
-    connections.close_all()
-    with warnings.catch_warnings():
-        # Python 3.12 warns of threads (xdist has one); the child only works and dies.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            with _dying(effect):
-                work()
-            status = 0
-        finally:
-            os._exit(status)
-    _, status = os.waitpid(child, 0)
-    code = os.waitstatus_to_exitcode(status)
+
+    def dying() -> None:
+        with _dying(effect):
+            work()
+
+    code = forked(dying)
     assert code in (0, 99), "the child failed by itself"
     return code == 99
 
