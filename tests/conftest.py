@@ -42,6 +42,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--needs-database", action="store_true", help="only tests that meet the suite's database"
     )
+    parser.addoption("--only-browser", action="store_true", help="only tests that drive a browser")
+    parser.addoption("--without-browser", action="store_true", help="no test that drives a browser")
+    parser.addoption("--as-given", action="store_true", help="in the order in which they are named")
 
 
 class _SayAtOnce:
@@ -82,14 +85,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         )
         elsewhere = config.getoption("--needs-database") and not _meets_the_database(item, names)
         later = config.getoption("--then-postgresql") and item.get_closest_marker("row_locks")
-        (leave if slow or elsewhere or later else keep).append(item)
+        other = config.getoption("--without-browser" if _in_browser(item) else "--only-browser")
+        (leave if slow or elsewhere or later or other else keep).append(item)
     if leave:
         config.hook.pytest_deselected(items=leave)
-    items[:] = sorted(keep, key=_turn)
+    items[:] = keep if config.getoption("--as-given") else sorted(keep, key=_turn)
+
+
+def _in_browser(item: pytest.Item) -> bool:
+    return "playwright" in getattr(item, "fixturenames", ())
 
 
 def _turn(item: pytest.Item) -> int:
-    """What leaves the database as it was, then what takes long, so that no worker is left alone with it."""
+    """What leaves the database as it was, then what takes long, so that no worker is left alone with it.
+    At the end what drives a browser: from the first of them on, an event loop runs in this thread.
+    """
+    if _in_browser(item):
+        return 3
     marker = item.get_closest_marker("django_db")
     clears = marker is not None and bool(marker.kwargs.get("transaction"))
     if not clears and not {"transactional_db", "live_server"} & set(getattr(item, "fixturenames", ())):

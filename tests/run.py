@@ -25,6 +25,7 @@ _ROOT = Path(__file__).resolve().parents[1]
 _BIN = Path(sys.executable).parent
 _IN_CI = os.environ.get("CI") == "true"
 _PYTEST_NOTHING_COLLECTED = 5
+NOTHING_FOUND = "no test was found"
 
 _SPREAD = ("-n", "2", "--dist", "loadgroup")
 
@@ -81,7 +82,7 @@ def run_pytest(name: str, arguments: Sequence[str], env: Mapping[str, str]) -> O
         counts = _read_counts(report)
     passed = code == 0 and ran > 0 and not (_IN_CI and skipped)
     if code == _PYTEST_NOTHING_COLLECTED:
-        numbers = "no test was found"
+        numbers = NOTHING_FOUND
     return Outcome(name, passed, time.monotonic() - started, numbers, skipped, counts)
 
 
@@ -134,27 +135,37 @@ def tests(arguments: argparse.Namespace, rest: Sequence[str]) -> tuple[list[Outc
         *(["-m", "faults", *([] if arguments.short else ["--long"])] if arguments.only_faults else []),
         *rest,
     ]
+    whole = not rest and not arguments.only_faults
     outcomes: list[Outcome] = []
     left_out: list[str] = []
     lack = production_is_possible()
     if arguments.database in (None, "sqlite"):
-        env = {"HX_TEST_DATABASE": "sqlite"}
         later = [] if arguments.database or lack else ["--then-postgresql"]
-        outcomes.append(run_pytest("tests on SQLite, embedded", [*_SPREAD, *later, *switches], env))
+        outcomes += on_database("SQLite, embedded", "sqlite", [*later, *switches], whole=whole)
     if arguments.database in (None, "postgresql"):
         if lack:
             left_out.append(f"every test on PostgreSQL with Redis: this machine lacks {lack}")
         else:
             # Only what meets the database: the data plane and the client would do the very same work again.
             only = [] if arguments.database else ["--needs-database"]
-            outcomes.append(
-                run_pytest(
-                    "tests on PostgreSQL with Redis",
-                    [*_SPREAD, *only, *switches],
-                    {"HX_TEST_DATABASE": "postgresql"},
-                )
-            )
+            outcomes += on_database("PostgreSQL with Redis", "postgresql", [*only, *switches], whole=whole)
     return outcomes, left_out
+
+
+def on_database(title: str, database: str, switches: Sequence[str], *, whole: bool) -> list[Outcome]:
+    """Run the tests without a browser, then those that drive one, each in processes of their own.
+
+    Playwright leaves an event loop running in the thread for the rest of the process, and what comes after
+    behaves otherwise there: Django keeps other connections, asyncio refuses to start. Of a `whole` suite both
+    kinds must be found; of a part that somebody asked for (`ARGS="-k word"`), one of them.
+    """
+    env = {"HX_TEST_DATABASE": database}
+    outcomes = [
+        run_pytest(f"{name} on {title}", [*_SPREAD, switch, *switches], env)
+        for name, switch in (("tests", "--without-browser"), ("browser tests", "--only-browser"))
+    ]
+    found = [outcome for outcome in outcomes if outcome.numbers != NOTHING_FOUND]
+    return outcomes if whole or not found else found
 
 
 def conclude(outcomes: Sequence[Outcome], left_out: Sequence[str], arguments: argparse.Namespace) -> int:
