@@ -16,6 +16,7 @@ from typing import NoReturn
 
 import hypothesis
 import pytest
+import pytest_timeout
 
 from tests import forking as forking  # knows every database connection from the first on
 from tests import services
@@ -30,6 +31,13 @@ hypothesis.settings.load_profile("suite")
 
 # Marker, and the switch without which its tests are left out.
 LATER = (("slow", "all"), ("long", "long"))
+
+# Seconds that a test may take with its fixtures, by marker: several times what the longest of its kind takes
+# on two cores. Whoever takes longer hangs: the stacks of all threads are shown, the process ends, and
+# pytest-xdist names the test. In a thread, since a signal does not reach who waits in C (for a lock, say).
+_PATIENCE = {"long": 3_600, "slow": 1_200}
+_PLAIN_PATIENCE = 300
+ENDING_PATIENCE = 180  # for taking down what a test stood on
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -87,6 +95,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         later = config.getoption("--then-postgresql") and item.get_closest_marker("row_locks")
         other = config.getoption("--without-browser" if _in_browser(item) else "--only-browser")
         (leave if slow or elsewhere or later or other else keep).append(item)
+        if item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(_patience_with(item)))
     if leave:
         config.hook.pytest_deselected(items=leave)
     items[:] = keep if config.getoption("--as-given") else sorted(keep, key=_turn)
@@ -94,6 +104,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _in_browser(item: pytest.Item) -> bool:
     return "playwright" in getattr(item, "fixturenames", ())
+
+
+def _patience_with(item: pytest.Item) -> int:
+    return next(
+        (seconds for name, seconds in _PATIENCE.items() if item.get_closest_marker(name)), _PLAIN_PATIENCE
+    )
 
 
 def _turn(item: pytest.Item) -> int:
@@ -107,6 +123,18 @@ def _turn(item: pytest.Item) -> int:
     if not clears and not {"transactional_db", "live_server"} & set(getattr(item, "fixturenames", ())):
         return 0
     return 2 if item.get_closest_marker("slow") is None else 1
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """Wind the clock of the time-out again. pytest-timeout stops it at a failure, for people with a debugger,
+    and what hangs after a failure is the ending: a TRUNCATE that waits for the locks of a killed child.
+    """
+    hook = item.config.hook
+    hook.pytest_timeout_cancel_timer(item=item)
+    settings = pytest_timeout.Settings(ENDING_PATIENCE, "thread", False, False)
+    hook.pytest_timeout_set_timer(item=item, settings=settings)
+    yield
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

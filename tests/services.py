@@ -83,6 +83,11 @@ def _postgresql_user() -> str | None:
         return pwd.getpwnam("nobody").pw_name
 
 
+# Of the cluster that plain tests share: a session that nobody ends and a lock that nobody gives back become
+# the failure of the test that met them. Durable clusters behave as in production, where locks are waited for.
+_HANG_IS_A_FAILURE = {"lock_timeout": "60s", "idle_in_transaction_session_timeout": "120s"}
+
+
 class PostgreSQL:
     """A throw-away cluster. `durable=False` leaves syncing out: for plain tests, never for crash tests."""
 
@@ -121,6 +126,7 @@ class PostgreSQL:
             "synchronous_commit": "on" if self._durable else "off",
             "full_page_writes": "on" if self._durable else "off",
             "log_min_messages": "warning",
+            **({} if self._durable else _HANG_IS_A_FAILURE),
         }
         argv = [str(self._programs / "postgres"), "-D", str(self._folder / "data")]
         for name, value in switches.items():

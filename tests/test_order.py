@@ -1,4 +1,4 @@
-"""What ran before a test in its process changes nothing for it."""
+"""What ran before a test in its process changes nothing for it; one that hangs fails under its name."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg2
 import pytest
 from django.db import connection, connections
 
@@ -29,6 +30,36 @@ _ONCE_HUNG = (
     "::test_a_passkey_is_set_up_and_then_signs_in_and_confirms_alone",
     "tests/exchange/push/test_killed.py::test_a_sender_killed_at_any_moment_is_followed_by_one_that_tells",
 )
+
+_HANGS = """
+import time
+import pytest
+
+@pytest.fixture
+def never_ends():
+    yield
+    time.sleep(600)
+
+def test_that_passes():
+    pass
+
+def test_that_fails_and_does_not_end(never_ends):
+    assert False
+
+@pytest.mark.timeout(1)
+def test_that_does_not_end():
+    time.sleep(600)
+
+def test_that_passes_too():
+    pass
+"""
+
+_IMPATIENT = """
+from tests import conftest as suite
+
+suite.ENDING_PATIENCE = 1
+pytest_plugins = ["tests.conftest"]
+"""
 
 
 def pytest_in_its_own_process(
@@ -62,6 +93,37 @@ def test_a_browser_before_it_changes_nothing_for_a_sender_that_is_killed() -> No
     code, said = pytest_in_its_own_process("--as-given", *_ONCE_HUNG, env={"HX_TEST_DATABASE": "postgresql"})
     assert code == 0, said
     assert "3 passed" in said
+
+
+def test_a_test_that_hangs_fails_by_name_and_the_others_go_on(tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").write_text("[pytest]\ntimeout_method = thread\n")
+    (tmp_path / "conftest.py").write_text(_IMPATIENT)
+    (tmp_path / "test_it.py").write_text(_HANGS)
+    code, said = pytest_in_its_own_process(
+        *("-p", "no:django", "-n", "1", "-c", "pytest.ini", "test_it.py"),
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(_ROOT)},
+    )
+    assert code == 1, said
+    for name in ("test_that_fails_and_does_not_end", "test_that_does_not_end"):
+        assert f"crashed while running 'test_it.py::{name}'" in said
+    assert "2 passed" in said
+
+
+def test_the_cluster_that_tests_share_ends_waiting_and_durable_ones_do_not(
+    durable_postgresql: services.PostgreSQL,
+) -> None:
+    def limits(cluster: services.PostgreSQL) -> tuple[str, ...]:
+        with psycopg2.connect(cluster.url) as session, session.cursor() as cursor:
+            cursor.execute(
+                "SELECT current_setting('lock_timeout'),"
+                " current_setting('idle_in_transaction_session_timeout')"
+            )
+            return tuple(cursor.fetchone() or ())
+
+    with services.postgresql(durable=False) as shared:
+        assert limits(shared) == ("1min", "2min")
+    assert limits(durable_postgresql) == ("0", "0")
 
 
 @pytest.fixture
