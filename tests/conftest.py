@@ -3,7 +3,8 @@
 `--all` adds the tests marked slow and `--long` those that take minutes. In a run on both databases, the
 second has `--needs-database`, which keeps only those that meet the database of the suite, and the first
 leaves (`--then-postgresql`) what is marked row_locks to it. `HX_TEST_DATABASE=postgresql pytest …` runs the
-same tests on PostgreSQL with Redis (tests/settings.py starts them).
+same tests on PostgreSQL with Redis (tests/settings.py starts them). Tests may run in any order:
+`--random-order-bucket=global --random-order-seed=7` draws one.
 """
 
 from __future__ import annotations
