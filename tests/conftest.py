@@ -9,6 +9,7 @@ same tests on PostgreSQL with Redis (tests/settings.py starts them). Tests may r
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -39,6 +40,9 @@ LATER = (("slow", "all"), ("long", "long"))
 _PATIENCE = {"long": 3_600, "slow": 1_200}
 _PLAIN_PATIENCE = 300
 ENDING_PATIENCE = 180  # for taking down what a test stood on
+
+_PLACE = pytest.StashKey[int]()  # of a test in the order of the command line
+_PLACES = itertools.count()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -81,14 +85,21 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(_SayAtOnce(terminal))
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Keep whole stacks on one worker: two at once starve two cores. Said here, since pytest-xdist reads the
+    groups before the hook that follows is asked.
+    """
+    if {"new_stack", "running_stack"} & set(getattr(item, "fixturenames", ())):
+        item.add_marker(pytest.mark.xdist_group("stack"))
+    item.stash[_PLACE] = next(_PLACES)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what the switches say, and keep whole stacks on one worker: two at once starve two cores."""
+    """Leave out what the switches say, and put the rest into an order that ends soonest."""
     keep: list[pytest.Item] = []
     leave: list[pytest.Item] = []
     for item in items:
         names = set(getattr(item, "fixturenames", ()))
-        if names & {"new_stack", "running_stack"}:
-            item.add_marker(pytest.mark.xdist_group("stack"))
         slow = any(
             item.get_closest_marker(name) and not config.getoption(f"--{switch}") for name, switch in LATER
         )
@@ -100,7 +111,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.timeout(_patience_with(item)))
     if leave:
         config.hook.pytest_deselected(items=leave)
-    items[:] = keep if config.getoption("--as-given") else sorted(keep, key=_turn)
+    as_given = config.getoption("--as-given")  # pytest-django has sorted them already
+    items[:] = sorted(keep, key=(lambda item: item.stash[_PLACE]) if as_given else _turn)
 
 
 def _in_browser(item: pytest.Item) -> bool:
@@ -114,11 +126,14 @@ def _patience_with(item: pytest.Item) -> int:
 
 
 def _turn(item: pytest.Item) -> int:
-    """What leaves the database as it was, then what takes long, so that no worker is left alone with it.
-    At the end what drives a browser: from the first of them on, an event loop runs in this thread.
+    """Whole stacks, which one worker goes through alone and which wait more than they work; then what leaves
+    the database as it was, then what takes long, so that no worker is left alone with it. At the end what
+    drives a browser: from the first of them on, an event loop runs in this thread.
     """
     if _in_browser(item):
         return 3
+    if item.get_closest_marker("xdist_group"):
+        return -1
     marker = item.get_closest_marker("django_db")
     clears = marker is not None and bool(marker.kwargs.get("transaction"))
     if not clears and not {"transactional_db", "live_server"} & set(getattr(item, "fixturenames", ())):
@@ -213,6 +228,8 @@ def receiver(new_receiver: Callable[..., services.Receiver]) -> services.Receive
 def new_stack(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., Stack]]:
     """A factory of whole exchanges: `new_stack("embedded")` or `new_stack("production")`, already started."""
     started: list[Stack] = []
+    in_groups = getattr(request.config.option, "loadgroup", False)
+    assert not in_groups or request.node.nodeid.endswith("@stack"), "two stacks at once starve two cores"
 
     def start(kind: str, **env: str) -> Stack:
         var = tmp_path / f"stack-{len(started)}"
