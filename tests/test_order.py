@@ -19,6 +19,7 @@ from tests import cast, services
 from tests.conftest import lacking
 from tests.exchange.web.conftest import CHROMIUMS
 from tests.forking import FAILED, forked
+from tests.run import production_is_possible
 
 _ROOT = Path(__file__).resolve().parents[1]
 
@@ -84,10 +85,8 @@ def pytest_in_its_own_process(
 
 @pytest.mark.faults
 def test_a_browser_before_it_changes_nothing_for_a_sender_that_is_killed() -> None:
-    try:
-        services.postgresql_programs()
-    except services.Missing as missing:
-        lacking(missing)
+    if lack := production_is_possible():
+        lacking(services.Missing(lack))
     if not any(program.exists() for program in CHROMIUMS):
         lacking(services.Missing("Chromium (Debian package: chromium)"))
     code, said = pytest_in_its_own_process("--as-given", *_ONCE_HUNG, env={"HX_TEST_DATABASE": "postgresql"})
