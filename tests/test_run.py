@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -57,6 +60,56 @@ def outcome_of(
 )
 def test_a_run_is_judged_by_what_it_ran(outcome_of: run.Outcome, passed: bool, numbers: str) -> None:
     assert (outcome_of.passed, outcome_of.numbers) == (passed, numbers)
+
+
+# What each kind of a run (without a browser, then with one) found, whether the suite was asked for whole, and
+# whether it may pass.
+@pytest.mark.parametrize(
+    ("without", "with_one", "whole", "passed"),
+    [
+        ("9 passed", "4 passed", True, True),
+        ("9 passed", run.NOTHING_FOUND, True, False),
+        (run.NOTHING_FOUND, "4 passed", True, False),
+        ("9 passed", run.NOTHING_FOUND, False, True),
+        (run.NOTHING_FOUND, "4 passed", False, True),
+        (run.NOTHING_FOUND, run.NOTHING_FOUND, False, False),
+        ("9 passed", "1 failed", False, False),
+    ],
+)
+def test_of_a_whole_suite_both_kinds_are_found_and_of_a_part_one(
+    monkeypatch: pytest.MonkeyPatch, without: str, with_one: str, whole: bool, passed: bool
+) -> None:
+    numbers = {"--without-browser": without, "--only-browser": with_one}
+
+    def ran(name: str, arguments: Sequence[str], env: Mapping[str, str]) -> run.Outcome:
+        (kind,) = (one for one in arguments if one in numbers)
+        assert env == {"HX_TEST_DATABASE": "sqlite"}
+        return run.Outcome(name, numbers[kind].endswith("passed"), 1.0, numbers[kind])
+
+    monkeypatch.setattr(run, "run_pytest", ran)
+    outcomes = run.on_database("SQLite", "sqlite", [], whole=whole)
+    assert all(outcome.passed for outcome in outcomes) is passed
+    assert outcomes
+
+
+def test_every_test_is_of_one_kind(request: pytest.FixtureRequest) -> None:
+    """The two runs together are the suite: what one leaves out the other has, and nothing twice."""
+
+    def collected(*switches: str) -> set[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "--collect-only", "-q", *switches, "tests/exchange/web/account"],
+            cwd=request.config.rootpath,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+        return {line for line in done.stdout.splitlines() if "::" in line}
+
+    without, with_one = collected("--without-browser"), collected("--only-browser")
+    assert without | with_one == collected()
+    assert without.isdisjoint(with_one)
+    assert {line.partition("::")[0] for line in with_one} == {"tests/exchange/web/account/test_browser.py"}
 
 
 @pytest.mark.parametrize("outcome_of", [("counts", False)], indirect=True)
