@@ -7,7 +7,7 @@ Safe beside running workers, since every piece of work is claimed as a row.
 from __future__ import annotations
 
 import signal
-import threading
+import time
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from typing import Any
@@ -18,6 +18,8 @@ from django.core.management.base import BaseCommand, CommandError
 from exchange.checks import refuse_unsafe_start
 from exchange.poller import Poller
 from exchange.stations import run_due
+
+_TICK = 0.5  # seconds until a request to end is noticed, at most
 
 
 def _work_on(queues: Sequence[str]) -> None:
@@ -42,13 +44,16 @@ class Command(BaseCommand):
             return
         # One thread per queue: a long validation must not keep a notice waiting.
         pollers = [Poller([one], seconds=settings.HX_POLL_SECONDS, run_due=_work_on) for one in queues]
-        stop = threading.Event()
+        # Neither an Event (its lock may be held by the very wait() that the signal interrupts) nor any wait
+        # without an end (a signal just before it is noted, and its handler runs when the wait is over).
+        asked: list[int] = []
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
+            signal.signal(number, lambda number, _: asked.append(number))
         for poller in pollers:
             poller.start()
         self.stdout.write(f"Working on {', '.join(queues)}. Stop with Ctrl-C.")
-        stop.wait()
+        while not asked:
+            time.sleep(_TICK)
         # Not waited for: what a poller is doing is a row under a lease, and the next worker takes it up.
         for poller in pollers:
             poller.stop()
