@@ -5,6 +5,7 @@ from __future__ import annotations
 from accounts.audit.models import AuditEvent, AuditHead
 from accounts.credentials.models import Credential
 from accounts.domains.models import DomainProof
+from accounts.dual_control.models import Exemption, Proposal, SecondStepReset
 from accounts.factors.models import CodeApp, Passkey, PasswordReset, RecoveryCode
 from accounts.identity.models import Membership, Organisation, User
 from accounts.mail.models import OutgoingMail
@@ -30,6 +31,7 @@ __all__ = [
     "DomainProof",
     "DutyContact",
     "Evidence",
+    "Exemption",
     "Invitation",
     "Measure",
     "Membership",
@@ -37,7 +39,9 @@ __all__ = [
     "OutgoingMail",
     "Passkey",
     "PasswordReset",
+    "Proposal",
     "RecoveryCode",
+    "SecondStepReset",
     "SignOn",
     "SignOnBinding",
     "SignOnDomain",

@@ -125,7 +125,7 @@ def person_acting(user: User, organisation: Organisation) -> Actor | None:
         person_id=user.id,
         credential_id=None,
         label=user.name or user.email,
-        permissions=membership.organisation.leaves(permissions_of(membership.roles)),
+        permissions=membership.organisation.leaves(permissions_of(membership.roles_in_force)),
     )
 
 

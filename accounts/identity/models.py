@@ -12,7 +12,15 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils.crypto import salted_hmac
 
-from accounts.identity.roles import OPERATOR_ROLES, READ_ONLY, Permission, Role
+from accounts.identity.roles import (
+    CONFIRMED_ROLES,
+    OPERATOR_ROLES,
+    READ_ONLY,
+    TWO_PERSON_ROLES,
+    Permission,
+    Role,
+    permissions_of,
+)
 
 
 class OrganisationKind(models.TextChoices):
@@ -147,15 +155,43 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
 
     def with_role(self, role: Role) -> list[Membership]:
         """Those that hold `role`. Read in Python: SQLite cannot ask what a JSON array contains."""
-        return [membership for membership in self if role.value in membership.roles]
+        return [membership for membership in self if role.value in membership.roles_in_force]
+
+
+class ConfirmedAs(models.TextChoices):
+    """Who stood beside whoever gave a place."""
+
+    COLLEAGUE = "colleague", "a second admin of the organisation"
+    EXCHANGE = "exchange", "one of the exchange's staff"
+    HOST = "host", "whoever has a shell on the exchange's host"
+    DECISION = "decision", "the two who decided the application"
+    BEFORE = "before", "given before places were confirmed"
 
 
 class Membership(models.Model):
-    """One person in one organisation, with roles. Ended, never deleted: the audit refers to it."""
+    """One person in one organisation, with roles. Ended, never deleted: the audit refers to it.
+
+    `roles` are all that were given; `roles_in_force` leave out those that two people must stand behind and
+    only one does yet.
+    """
 
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="memberships")
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="memberships")
     roles = models.JSONField(default=list)
+    confirmed_roles = models.JSONField(
+        default=list,
+        db_default=models.Value([], models.JSONField()),
+        help_text="those of `roles` that a second person stands behind",
+    )
+    # None where the host, the clock or an application gave the place.
+    granted_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, related_name="+", help_text="who gave the roles last"
+    )
+    confirmed_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    confirmed_at = models.DateTimeField(null=True)
+    confirmed_as = models.CharField(
+        max_length=10, choices=ConfirmedAs.choices, blank=True, default="", db_default=""
+    )
     created_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
 
@@ -174,7 +210,23 @@ class Membership(models.Model):
         return f"{self.user_id} in {self.organisation_id}"
 
     def holds(self, role: Role) -> bool:
-        return role.value in self.roles and self.ended_at is None
+        return role.value in self.roles_in_force and self.ended_at is None
+
+    @property
+    def roles_in_force(self) -> list[str]:
+        """The roles that give rights now."""
+        waits = {role.value for role in TWO_PERSON_ROLES} - set(self.confirmed_roles)
+        return [name for name in self.roles if name not in waits]
+
+    @property
+    def unconfirmed_roles(self) -> list[str]:
+        """The roles that wait for a second person."""
+        asked = {role.value for role in CONFIRMED_ROLES} - set(self.confirmed_roles)
+        return [name for name in self.roles if name in asked]
+
+    def confirms(self, permission: Permission) -> bool:
+        """Whether two people stand behind a role that gives `permission` here."""
+        return permission in permissions_of(name for name in self.roles if name in self.confirmed_roles)
 
     @staticmethod
     def allowed_roles(kind: str) -> frozenset[Role]:

@@ -71,6 +71,15 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
 
 OPERATOR_ROLES = frozenset({Role.EXCHANGE_ADMIN, Role.OFFICER})
 
+# Roles that may be either side of an act that takes two people: a place has them only once a second person
+# has confirmed it. Otherwise one admin invites a mailbox of their own, and is both people.
+TWO_PERSON_ROLES = frozenset(
+    {Role.ADMIN, Role.CONTRIBUTOR, Role.APPROVER, Role.SIGNER, Role.EXCHANGE_ADMIN, Role.OFFICER}
+)
+# An integrator works at once, so that a small company can connect its systems; what of it may be a side of an
+# act that takes two people (keys that submit or sign, agreeing about endpoints) waits for the confirmation.
+CONFIRMED_ROLES = TWO_PERSON_ROLES | {Role.INTEGRATOR}
+
 # What a credential may ever be given: never approval, never rights over people or other credentials.
 CREDENTIAL_SCOPES: frozenset[Permission] = frozenset(
     {

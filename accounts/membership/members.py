@@ -1,14 +1,16 @@
 """Who belongs where, and as what. Rights follow from these rows at every use, so a change needs nothing else.
 
-An exchange admin may appoint the *first* admin of an organisation and nobody else in it: otherwise one
-insider could make themselves another organisation's approver. Nobody changes their own roles, for the same
-reason.
+Roles on either side of an act that takes two people are in force once a second person has confirmed them
+(`accounts.membership.confirm`). An exchange admin may appoint the *first* admin of an organisation and nobody
+else in it: otherwise one insider could make themselves another organisation's approver. Nobody changes their
+own roles, for the same reason.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -17,16 +19,27 @@ from django.db.models import F
 from accounts.audit.actions import Action
 from accounts.audit.facts import Fact
 from accounts.audit.record import record
+from accounts.dual_control.models import Proposal, ProposalKind, ProposalState
+from accounts.dual_control.propose import Asked, propose
 from accounts.errors import Conflict, Invalid, NotAllowed, NotFound
 from accounts.identity.acting import Actor, ActorKind
-from accounts.identity.models import Membership, Organisation, User
-from accounts.identity.roles import Permission, Role
+from accounts.identity.models import ConfirmedAs, Membership, Organisation, User
+from accounts.identity.roles import CONFIRMED_ROLES, Permission, Role
 
 
 def add_member(
-    user: User, organisation: Organisation, *, roles: Iterable[str], actor: Actor, now: datetime
+    user: User,
+    organisation: Organisation,
+    *,
+    roles: Iterable[str],
+    actor: Actor,
+    now: datetime,
+    decided_by_two: bool = False,
 ) -> Membership:
-    """Give `user` a place and `roles` in `organisation`.
+    """Give `user` a place and `roles` in `organisation`; what takes two people waits for the second one.
+
+    A place that the host gives is confirmed by it; `decided_by_two` says that the caller's own decision was
+    taken by two people (an application).
 
     Errors: NotFound `organisation.not_found` (a stranger), NotAllowed `permission.missing`,
     `membership.own`, `membership.first_admin_only`; Invalid `membership.roles`; Conflict `membership.exists`.
@@ -41,18 +54,25 @@ def add_member(
         try:
             with transaction.atomic():
                 membership = Membership.objects.create(
-                    user=user, organisation=locked, roles=[role.value for role in wanted], created_at=now
+                    user=user,
+                    organisation=locked,
+                    roles=[role.value for role in wanted],
+                    granted_by_id=actor.person_id,
+                    created_at=now,
+                    **_confirmation(wanted, actor, decided_by_two=decided_by_two, now=now),
                 )
         except IntegrityError:
             raise Conflict(
                 "This person belongs to the organisation already.", code="membership.exists"
             ) from None
         _record_membership(Action.MEMBERSHIP_ADDED, membership, actor=actor, now=now)
+        _ask_second(membership, actor=actor, now=now)
     return membership
 
 
 def change_roles(membership_id: int, *, roles: Iterable[str], actor: Actor, now: datetime) -> Membership:
-    """Replace the roles of a current membership; nobody changes their own.
+    """Replace the roles of a current membership; nobody changes their own. What is taken away is gone at
+    once, what is new and takes two people waits for the second one.
 
     Errors: NotFound `membership.not_found`; NotAllowed `permission.missing`, `membership.own`;
     Invalid `membership.roles`; Conflict `membership.last_admin`.
@@ -63,9 +83,17 @@ def change_roles(membership_id: int, *, roles: Iterable[str], actor: Actor, now:
         wanted = chosen_roles(roles, kind=membership.organisation.kind)
         before = list(membership.roles)
         membership.roles = [role.value for role in wanted]
-        membership.save(update_fields=["roles"])
+        membership.confirmed_roles = [name for name in membership.confirmed_roles if name in membership.roles]
+        if actor.kind is ActorKind.SYSTEM:
+            for name, value in _confirmation(wanted, actor, decided_by_two=False, now=now).items():
+                setattr(membership, name, value)
+        elif membership.unconfirmed_roles:
+            membership.granted_by_id = actor.person()
+        membership.save()
         _require_admin_left(membership.organisation)
+        _end_proposals(membership, now=now)
         _record_membership(Action.MEMBERSHIP_CHANGED, membership, actor=actor, now=now, before=before)
+        _ask_second(membership, actor=actor, now=now)
     return membership
 
 
@@ -80,6 +108,7 @@ def end_membership(membership_id: int, *, actor: Actor, now: datetime) -> Member
         membership.ended_at = now
         membership.save(update_fields=["ended_at"])
         _require_admin_left(membership.organisation)
+        _end_proposals(membership, now=now)
         end_sessions([membership.user_id])
         _record_membership(Action.MEMBERSHIP_ENDED, membership, actor=actor, now=now)
     return membership
@@ -103,6 +132,40 @@ def chosen_roles(roles: Iterable[str], *, kind: str) -> list[Role]:
     return wanted
 
 
+def _confirmation(
+    wanted: Iterable[Role], actor: Actor, *, decided_by_two: bool, now: datetime
+) -> dict[str, Any]:
+    """The columns of a place that two people stand behind from the start; none when one person gives it."""
+    if actor.kind is not ActorKind.SYSTEM and not decided_by_two:
+        return {}
+    return {
+        "confirmed_roles": [role.value for role in wanted if role in CONFIRMED_ROLES],
+        "confirmed_as": ConfirmedAs.DECISION if decided_by_two else ConfirmedAs.HOST,
+        "confirmed_at": now,
+    }
+
+
+def _ask_second(membership: Membership, *, actor: Actor, now: datetime) -> None:
+    """Propose what waits for a second person, in the caller's transaction."""
+    if not membership.unconfirmed_roles:
+        return
+    asked = Asked(
+        ProposalKind.PLACE,
+        str(membership.id),
+        {"roles": list(membership.roles)},
+        person=membership.user,
+    )
+    propose(membership.organisation, asked, actor=actor, now=now, replace=True)
+
+
+def _end_proposals(membership: Membership, *, now: datetime) -> None:
+    """What waits about this place is about another place now."""
+    waiting = Proposal.objects.filter(
+        kind=ProposalKind.PLACE, subject_id=str(membership.id), state=ProposalState.PROPOSED
+    )
+    waiting.update(state=ProposalState.ENDED, decided_at=now)
+
+
 def _require_may_appoint(actor: Actor, organisation: Organisation, *, user: User) -> None:
     if actor.kind is ActorKind.SYSTEM:
         return
@@ -121,7 +184,9 @@ def _refuse_own(actor: Actor, user_id: UUID) -> None:
 
 
 def _require_first_admin(organisation: Organisation, wanted: list[Role]) -> None:
-    if wanted != [Role.ADMIN] or _admins(organisation):
+    # Those who wait for their confirmation are admins too: two of the staff cannot each appoint "the first".
+    living = Membership.objects.filter(organisation=organisation, ended_at__isnull=True, user__is_active=True)
+    if wanted != [Role.ADMIN] or any(Role.ADMIN.value in one.roles for one in living):
         raise NotAllowed(
             "The exchange appoints an organisation's first admin only; its admins do the rest.",
             code="membership.first_admin_only",

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from django.db import models
 
+from accounts.identity.models import ConfirmedAs
 from accounts.sealing.columns import SealedField
 
 
@@ -26,6 +27,9 @@ class SignOn(models.Model):
     mfa_agreed_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, related_name="+")
     set_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
     set_at = models.DateTimeField()
+    # None also where the host stood in, and for a sign-on from before two people arranged it.
+    confirmed_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, related_name="+")
+    confirmed_as = models.CharField(max_length=10, choices=ConfirmedAs.choices, default="", db_default="")
 
     def __str__(self) -> str:
         return f"{self.issuer} of {self.organisation_id}"

@@ -70,6 +70,6 @@ def _found(case: Case, *, actor: Actor, now: datetime) -> Organisation:
         actor=actor,
         now=now,
     )
-    add_member(user, organisation, roles=[Role.ADMIN], actor=actor, now=now)
+    add_member(user, organisation, roles=[Role.ADMIN], actor=actor, now=now, decided_by_two=True)
     queue_mail("vetting.approved", to=user, facts={"reference": case.id}, path="/apply/resume", now=now)
     return organisation

@@ -50,7 +50,7 @@ def _who_may(permission: Permission, submission: Submission) -> list[User]:
 
 
 def _holding(permission: Permission, memberships: Iterable[Membership]) -> list[User]:
-    return [one.user for one in memberships if permission in permissions_of(one.roles)]
+    return [one.user for one in memberships if permission in permissions_of(one.roles_in_force)]
 
 
 def _tell(

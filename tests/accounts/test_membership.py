@@ -159,19 +159,15 @@ def test_an_admin_adds_a_member_who_then_has_the_rights_of_their_roles() -> None
     membership = add_member(
         user,
         harbor.organisation,
-        roles=["signer", "approver", "signer"],
+        roles=["auditor", "viewer", "auditor"],
         actor=harbor.admin.actor,
         now=cast.NOW,
     )
-    assert membership.roles == ["approver", "signer"]
-    assert cast.acting(user, harbor.organisation).permissions == {
-        Permission.LIST_VIEW,
-        Permission.SUBMISSION_APPROVE,
-        Permission.RELEASE_SIGN,
-    }
+    assert membership.roles == ["viewer", "auditor"]
+    assert cast.acting(user, harbor.organisation).permissions == {Permission.LIST_VIEW, Permission.AUDIT_READ}
     event = AuditEvent.objects.latest("number")
     assert event.action == Action.MEMBERSHIP_ADDED
-    assert event.facts == {"user_id": str(user.id), "roles": ["approver", "signer"]}
+    assert event.facts == {"user_id": str(user.id), "roles": ["viewer", "auditor"]}
 
 
 def test_a_stranger_cannot_tell_that_an_organisation_exists() -> None:
@@ -243,10 +239,10 @@ def test_nobody_belongs_to_an_organisation_twice() -> None:
 def test_an_admin_changes_the_roles_of_others_but_not_their_own() -> None:
     harbor = cast.harbor()
     viewer = harbor.viewer.user.memberships.get()
-    change_roles(viewer.id, roles=[Role.APPROVER], actor=harbor.admin.actor, now=cast.NOW)
-    assert cast.acting(harbor.viewer.user, harbor.organisation).may(Permission.SUBMISSION_APPROVE)
+    change_roles(viewer.id, roles=[Role.AUDITOR], actor=harbor.admin.actor, now=cast.NOW)
+    assert cast.acting(harbor.viewer.user, harbor.organisation).may(Permission.AUDIT_READ)
     event = AuditEvent.objects.latest("number")
-    assert (event.facts["roles_before"], event.facts["roles"]) == (["viewer"], ["approver"])
+    assert (event.facts["roles_before"], event.facts["roles"]) == (["viewer"], ["auditor"])
     own = harbor.admin.user.memberships.get()
     with pytest.raises(NotAllowed) as refusal:
         change_roles(own.id, roles=["admin", "signer"], actor=harbor.admin.actor, now=cast.NOW)

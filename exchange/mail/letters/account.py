@@ -19,6 +19,42 @@ ACCOUNT: Final[Mapping[str, Letter]] = {
         _("Accept the invitation"),
         _("If you do not know %(organisation)s, leave this letter alone: nothing happens."),
     ),
+    "account.proposal.place": Letter(
+        _("A place at %(organisation)s waits for a second person"),
+        (
+            _("%(who)s gives %(whom)s a place at %(organisation)s with roles that take two people."),
+            _("Until another admin confirms it, these roles are not in force. Confirm only people you know."),
+        ),
+        _("Look at what waits"),
+        _("Every admin and duty contact of %(organisation)s gets this letter."),
+    ),
+    "account.proposal.sign-on": Letter(
+        _("A change of single sign-on at %(organisation)s waits for a second person"),
+        (
+            _("%(who)s wishes to arrange by which provider the people of %(organisation)s sign in."),
+            _("Whoever runs that provider can sign in as any of them. Another admin confirms or ends it."),
+        ),
+        _("Look at what waits"),
+        _("Every admin and duty contact of %(organisation)s gets this letter."),
+    ),
+    "account.proposal.second-step": Letter(
+        _("A second step at %(organisation)s is to be taken away"),
+        (
+            _("%(who)s asks to take the second step of %(whom)s away, because it is lost."),
+            _("Call %(whom)s back on a number you know before you confirm it."),
+        ),
+        _("Look at what waits"),
+        _("Every admin and duty contact of %(organisation)s gets this letter."),
+    ),
+    "account.proposal.exemption": Letter(
+        _("An exception for one act waits for a second person"),
+        (
+            _("%(who)s wishes to let %(whom)s be the second person of one act soon after a reset."),
+            _("Another one of the exchange’s staff confirms it, or ends it."),
+        ),
+        _("Look at what waits"),
+        _("Every admin and duty contact of %(organisation)s gets this letter."),
+    ),
     "account.password_reset": Letter(
         _("Choose a new password"),
         (

@@ -1,0 +1,40 @@
+"""The second person's yes to whatever was proposed: one door for every kind of arrangement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+
+from accounts.audit.actions import Action
+from accounts.dual_control.models import Proposal, ProposalKind
+from accounts.dual_control.propose import record_proposal, seen_proposal
+from accounts.identity.acting import Actor
+from accounts.membership.confirm import confirm_place
+
+Make = Callable[..., Any]
+_MAKE: Final[Mapping[str, Make]] = {
+    ProposalKind.PLACE: confirm_place,
+}
+
+
+def confirm_proposal(proposal_id: UUID, *, actor: Actor, now: datetime) -> Proposal:
+    """Make what was proposed, as a second person, and bring it about.
+
+    Errors: NotFound `proposal.not_found`; those of `accounts.dual_control.propose.make`; and what the
+    arrangement itself refuses, in which case the proposal waits on.
+    """
+    with transaction.atomic():
+        proposal = seen_proposal(proposal_id, actor=actor, now=now)
+        _MAKE[proposal.kind](proposal, actor=actor, now=now)
+        record_proposal(
+            Action.PROPOSAL_CONFIRMED,
+            proposal,
+            actor=actor,
+            now=now,
+            facts={"confirmed_as": proposal.decided_as},
+        )
+    return proposal

@@ -1,0 +1,115 @@
+"""Whether one person may be the second of another: the one rule, asked by every act that takes two people.
+
+B is independent of A unless what lets B act rests on A alone. What lets a person act is
+
+(1) their place and the role in it: one that only its giver stands behind rests on the giver, and is nobody's
+    second person (`Membership.confirms`);
+(2) their organisation's sign-on: two people arrange one, always (`accounts.sign_on.arrange`), so it rests on
+    nobody alone;
+(3) their second step: when others took it away, the person proves who they are anew, and for 72 hours after
+    that they are nobody's second person, whoever the others were.
+
+A person counts once, whatever organisations they act for: persons are compared, never places or credentials.
+The rule is asked when somebody decides and again when what they decided is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from accounts.dual_control.models import RESET_COUNTS_FOR, Exemption, SecondStepReset
+from accounts.dual_control.refused import noted
+from accounts.errors import NotAllowed
+from accounts.identity.acting import Actor
+from accounts.identity.models import Membership
+from accounts.identity.roles import Permission, permissions_of
+
+LEFT: Final = "second_person.left"
+UNCONFIRMED: Final = "second_person.unconfirmed"
+AFTER_RESET: Final = "second_person.after_reset"
+
+_SENTENCES: Final = {
+    LEFT: ("This person no longer has the role that this takes.", "Ask somebody who has it."),
+    UNCONFIRMED: (
+        "Only one person stands behind this place so far, so it cannot be the second side of an act.",
+        "A second admin confirms the place first.",
+    ),
+    AFTER_RESET: (
+        "A second step that others took away makes a person nobody's second person for 72 hours.",
+        "Ask somebody else, or have two of the exchange's staff allow this one act.",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """An act that takes two people: the right it takes, its name, and the row that it is about."""
+
+    permission: Permission
+    name: str
+    subject_type: str
+    subject_id: str
+
+
+def why_not_second(person_id: UUID, organisation_id: UUID, act: Act, *, now: datetime) -> str:
+    """Why this person, acting for this organisation, cannot be the second side of `act` now; "" if they can.
+
+    Who the *first* side is does not matter beyond being another person, which the caller compares: a place
+    behind which only its giver stands is nobody's second person.
+    """
+    current = Membership.objects.current().filter(user_id=person_id, organisation_id=organisation_id)
+    place = current.first()
+    if place is None or act.permission not in permissions_of(place.roles):
+        return LEFT
+    if not place.confirms(act.permission):
+        return UNCONFIRMED
+    if is_after_reset(person_id, now=now) and not _is_exempt(person_id, act):
+        return AFTER_RESET
+    return ""
+
+
+def require_second(actor: Actor, act: Act, *, now: datetime) -> UUID:
+    """The person who acts, when they can be the second side of `act`.
+
+    Errors: NotAllowed `actor.person_needed`, `permission.missing`, `second_person.unconfirmed`,
+    `second_person.after_reset`, `second_person.left`.
+    """
+    person = actor.person()
+    actor.require(act.permission)
+    reason = why_not_second(person, actor.organisation(), act, now=now)
+    if reason:
+        message, advice = _SENTENCES[reason]
+        raise noted(
+            NotAllowed(message, code=reason, advice=advice),
+            actor=actor,
+            subject_type=act.subject_type,
+            subject_id=act.subject_id,
+        )
+    return person
+
+
+def not_counting(
+    person_ids: Sequence[UUID], organisation_id: UUID, act: Act, *, now: datetime
+) -> dict[UUID, str]:
+    """Of people who decided earlier: who does not count any more, and why."""
+    found = {one: why_not_second(one, organisation_id, act, now=now) for one in person_ids}
+    return {one: reason for one, reason in found.items() if reason}
+
+
+def is_after_reset(person_id: UUID, *, now: datetime) -> bool:
+    """Whether the person's second step was taken away, and they have not proven themselves since, or did so
+    less than 72 hours ago.
+    """
+    resets = SecondStepReset.objects.filter(user_id=person_id)
+    newest = resets.order_by("-at", "-id").first()
+    if newest is None:
+        return False
+    return newest.proven_at is None or now < newest.proven_at + RESET_COUNTS_FOR
+
+
+def _is_exempt(person_id: UUID, act: Act) -> bool:
+    return Exemption.objects.filter(user_id=person_id, act=act.name, subject_id=act.subject_id).exists()

@@ -1,0 +1,282 @@
+"""The one way to arrange what takes two: (1) one person proposes, (2) everybody who arranges people hears of
+it, (3) another person makes it, or anybody who arranges people ends it. After 14 days it is over by itself.
+
+The second person is an admin of the organisation. Where it has none besides the proposer and whom it is
+about, one of the exchange's staff stands in: for arrangements, never for content. Where the exchange has none
+either, whoever has a shell on its host does (`manage.py confirm_person`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from accounts.audit.actions import Action
+from accounts.audit.facts import Fact
+from accounts.audit.record import record
+from accounts.dual_control.independence import Act, require_second, why_not_second
+from accounts.dual_control.models import PROPOSAL_LASTS, Proposal, ProposalKind, ProposalState
+from accounts.dual_control.refused import noted
+from accounts.errors import Conflict, NotAllowed, NotFound
+from accounts.identity.acting import Actor, ActorKind
+from accounts.identity.models import ConfirmedAs, Membership, Organisation, OrganisationKind, User
+from accounts.identity.roles import Permission, Role
+from accounts.mail.queue import queue_mail
+
+ARRANGE: Final = Permission.MEMBER_MANAGE
+STAND_IN: Final = Permission.ORGANISATION_MANAGE
+MOST_ELSEWHERE: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is proposed: `values` are plain and shown; `person` is whom it is about."""
+
+    kind: ProposalKind
+    subject_id: str
+    values: Mapping[str, Any]
+    person: User | None = None
+    sealed_secret: str = ""
+    note: str = ""
+    id: UUID | None = None  # given when a secret was sealed for it already
+
+
+def propose(
+    organisation: Organisation, asked: Asked, *, actor: Actor, now: datetime, replace: bool = False
+) -> Proposal:
+    """Keep what one person asks for until a second one makes it. In the caller's transaction.
+
+    `replace` ends an open proposal about the same thing; else it refuses.
+    Errors: Conflict `proposal.waits`.
+    """
+    waiting = Proposal.objects.filter(
+        kind=asked.kind, subject_id=asked.subject_id, state=ProposalState.PROPOSED
+    )
+    stale = waiting if replace else waiting.filter(expires_at__lte=now)
+    stale.update(state=ProposalState.ENDED, decided_at=now)
+    named = {"id": asked.id} if asked.id else {}
+    proposal = Proposal(
+        **named,
+        organisation=organisation,
+        kind=asked.kind,
+        subject_id=asked.subject_id,
+        person=asked.person,
+        asked=dict(asked.values),
+        sealed_secret=asked.sealed_secret,
+        note=asked.note,
+        proposed_by_id=actor.person(),
+        proposed_for_id=actor.organisation(),
+        created_at=now,
+        expires_at=now + PROPOSAL_LASTS,
+    )
+    try:
+        with transaction.atomic():
+            proposal.save(force_insert=True)
+    except IntegrityError:
+        raise Conflict(
+            "The same is proposed already and waits for a second person.",
+            code="proposal.waits",
+            advice="Make it or end it first.",
+        ) from None
+    tell_arrangers(organisation, f"account.proposal.{proposal.kind}", proposal, now=now)
+    record_proposal(Action.PROPOSAL_MADE, proposal, actor=actor, now=now)
+    return proposal
+
+
+def open_proposals(actor: Actor, *, now: datetime) -> list[Proposal]:
+    """What waits in the actor's organisation; for the exchange's staff also where they must stand in."""
+    own = Proposal.objects.open(now).filter(organisation_id=actor.organisation())
+    shown = own.select_related("person", "proposed_by", "organisation").order_by("created_at", "id")
+    if not actor.is_over_exchange:
+        return list(shown)
+    elsewhere = Proposal.objects.open(now).exclude(organisation_id=actor.organisation())
+    others = elsewhere.select_related("person", "proposed_by", "organisation").order_by("created_at", "id")
+    return [*shown, *(one for one in others[:MOST_ELSEWHERE] if not colleagues_for(one, now=now))]
+
+
+def seen_proposal(proposal_id: UUID, *, actor: Actor, now: datetime) -> Proposal:
+    """One that waits and that this actor may decide about. Errors: NotFound `proposal.not_found`."""
+    found = Proposal.objects.open(now).filter(id=proposal_id)
+    one = found.select_related("person", "proposed_by", "organisation").first()
+    if one is None or not (one.organisation_id == actor.organisation_id or actor.is_over_exchange):
+        # Said alike of what is absent, decided, too old, or another organisation's.
+        raise NotFound("There is no such proposal.", code="proposal.not_found")
+    return one
+
+
+def colleagues_for(proposal: Proposal, *, now: datetime) -> list[UUID]:
+    """Admins of the organisation who could be the second person now."""
+    taken = {proposal.proposed_by_id, proposal.person_id}
+    act = act_of(proposal)
+    living = Membership.objects.current().filter(organisation_id=proposal.organisation_id)
+    admins = [one.user_id for one in living.with_role(Role.ADMIN) if one.user_id not in taken]
+    return [one for one in admins if not why_not_second(one, proposal.organisation_id, act, now=now)]
+
+
+def staff_for(proposal: Proposal, *, now: datetime) -> list[UUID]:
+    """The exchange's staff who could stand in, asked only where no colleague can be the second person."""
+    taken = {proposal.proposed_by_id, proposal.person_id}
+    living = Membership.objects.current().filter(organisation__kind=OrganisationKind.OPERATOR)
+    act = act_of(proposal, STAND_IN)
+    return [
+        one.user_id
+        for one in living.with_role(Role.EXCHANGE_ADMIN)
+        if one.user_id not in taken and not why_not_second(one.user_id, one.organisation_id, act, now=now)
+    ]
+
+
+def make(proposal: Proposal, *, actor: Actor, now: datetime) -> ConfirmedAs:
+    """Mark a proposal as made by a second person; the caller's transaction brings about what it asks for.
+
+    (1) who acts is somebody else, (2) may be the second here, (3) and whoever proposed still could.
+    Errors: NotFound `proposal.not_found`; NotAllowed `actor.person_needed`, `permission.missing`,
+    `proposal.second_person`, `proposal.own`, `proposal.colleague_needed`, `second_person.…`; Conflict
+    `proposal.proposer_gone`.
+    """
+    as_what, person = _second(proposal, actor, now=now)
+    require_proposer(proposal, actor=actor, now=now)  # (3)
+    moved = Proposal.objects.open(now).filter(id=proposal.id)
+    if not moved.update(
+        state=ProposalState.MADE, decided_by_id=person, decided_as=as_what.value, decided_at=now
+    ):
+        raise NotFound("There is no such proposal.", code="proposal.not_found")
+    proposal.refresh_from_db()
+    return as_what
+
+
+def end_proposal(proposal_id: UUID, *, actor: Actor, now: datetime) -> Proposal:
+    """Withdraw a proposal, or decline it; nothing changes. Whoever could make it may, and its proposer.
+
+    Errors: NotFound `proposal.not_found`; NotAllowed `permission.missing`, `actor.person_needed`.
+    """
+    person = actor.person()
+    proposal = seen_proposal(proposal_id, actor=actor, now=now)
+    actor.require(ARRANGE if actor.organisation_id == proposal.organisation_id else STAND_IN)
+    with transaction.atomic():
+        if (
+            not Proposal.objects.open(now)
+            .filter(id=proposal.id)
+            .update(state=ProposalState.ENDED, decided_by_id=person, decided_at=now)
+        ):
+            raise NotFound("There is no such proposal.", code="proposal.not_found")
+        record_proposal(Action.PROPOSAL_ENDED, proposal, actor=actor, now=now)
+    proposal.refresh_from_db()
+    return proposal
+
+
+def require_proposer(proposal: Proposal, *, actor: Actor, now: datetime) -> None:
+    """Whoever proposed must be able to propose now. Errors: Conflict `proposal.proposer_gone`."""
+    own = proposal.proposed_for_id == proposal.organisation_id
+    act = act_of(proposal, ARRANGE if own else STAND_IN)
+    if why_not_second(proposal.proposed_by_id, proposal.proposed_for_id, act, now=now):
+        raise noted(
+            Conflict(
+                "Whoever proposed this could not propose it any more.",
+                code="proposal.proposer_gone",
+                advice="End the proposal, and propose it again if it is right.",
+            ),
+            actor=actor,
+            subject_type="proposal",
+            subject_id=proposal.id,
+        )
+
+
+def act_of(proposal: Proposal, permission: Permission = ARRANGE) -> Act:
+    return Act(permission, "proposal.make", "proposal", str(proposal.id))
+
+
+def _second(proposal: Proposal, actor: Actor, *, now: datetime) -> tuple[ConfirmedAs, UUID | None]:
+    """As what the actor may be the second person, and who they are: nobody in particular, for the host."""
+    if actor.kind is ActorKind.SYSTEM:
+        if colleagues_for(proposal, now=now) or staff_for(proposal, now=now):
+            raise NotAllowed(
+                "There are people who can confirm this.",
+                code="proposal.people_first",
+                advice="The host stands in only where no admin and nobody of the exchange's staff can.",
+            )
+        return ConfirmedAs.HOST, None
+    own = actor.organisation_id == proposal.organisation_id
+    if not own and not actor.is_over_exchange:
+        raise NotFound("There is no such proposal.", code="proposal.not_found")
+    person = actor.person()
+    _require_somebody_else(proposal, actor, person)  # (1)
+    if own and actor.may(ARRANGE):
+        return ConfirmedAs.COLLEAGUE, require_second(actor, act_of(proposal), now=now)  # (2)
+    if not actor.is_over_exchange:
+        actor.require(ARRANGE)
+    if colleagues_for(proposal, now=now):
+        raise noted(
+            NotAllowed(
+                "An admin of the organisation can confirm this, so the exchange does not.",
+                code="proposal.colleague_needed",
+            ),
+            actor=actor,
+            subject_type="proposal",
+            subject_id=proposal.id,
+        )
+    return ConfirmedAs.EXCHANGE, require_second(actor, act_of(proposal, STAND_IN), now=now)
+
+
+def _require_somebody_else(proposal: Proposal, actor: Actor, person: UUID) -> None:
+    refusal = None
+    if person == proposal.proposed_by_id:
+        refusal = NotAllowed(
+            "Whoever proposed this does not confirm it.",
+            code="proposal.second_person",
+            advice="Ask another admin; where there is none, one of the exchange's staff.",
+        )
+    elif person == proposal.person_id:
+        refusal = NotAllowed("Nobody confirms what is about themselves.", code="proposal.own")
+    if refusal is not None:
+        raise noted(refusal, actor=actor, subject_type="proposal", subject_id=proposal.id)
+
+
+def tell_arrangers(organisation: Organisation, letter: str, proposal: Proposal, *, now: datetime) -> None:
+    """A letter to every admin and duty contact of the organisation, and to the staff where they stand in."""
+    facts = {
+        "organisation": organisation.name,
+        "who": str(proposal.proposed_by),
+        "whom": str(proposal.person) if proposal.person else organisation.name,
+    }
+    readers: dict[UUID, User] = {}
+    living = Membership.objects.current().filter(organisation=organisation).select_related("user")
+    for one in living.with_role(Role.ADMIN):
+        readers[one.user_id] = one.user
+    if not colleagues_for(proposal, now=now):
+        staff = Membership.objects.current().filter(organisation__kind=OrganisationKind.OPERATOR)
+        for one in staff.select_related("user").with_role(Role.EXCHANGE_ADMIN):
+            readers[one.user_id] = one.user
+    for reader in readers.values():
+        queue_mail(letter, to=reader, facts=facts, path="/people/proposals", now=now)
+    for contact in organisation.duty_contacts.filter(ended_at__isnull=True):
+        queue_mail(letter, to=contact.email, language=contact.language, facts=facts, now=now)
+
+
+def record_proposal(
+    action: Action,
+    proposal: Proposal,
+    *,
+    actor: Actor,
+    now: datetime,
+    facts: Mapping[str, Fact] | None = None,
+) -> None:
+    record(
+        action,
+        actor=actor,
+        subject_type="proposal",
+        subject_id=proposal.id,
+        organisation_id=proposal.organisation_id,
+        now=now,
+        facts={
+            "kind": proposal.kind,
+            "about": proposal.subject_id,
+            "person_id": proposal.person_id,
+            "proposed_by": proposal.proposed_by_id,
+            **(facts or {}),
+        },
+    )
