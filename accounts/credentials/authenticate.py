@@ -12,7 +12,7 @@ from accounts.credentials.networks import is_within
 from accounts.errors import Unauthenticated
 from accounts.identity.acting import Actor, ActorKind
 from accounts.identity.models import Membership
-from accounts.identity.roles import CREDENTIAL_SCOPES, TEST_SCOPES, Permission
+from accounts.identity.roles import CREDENTIAL_SCOPES, TEST_SCOPES, TWO_PERSON_SCOPES, Permission
 
 _USE_NOTED_EVERY = timedelta(minutes=1)
 
@@ -37,23 +37,24 @@ def actor_for_key(key: str, *, now: datetime, address: str = "") -> Actor:
         raise _refusal("expired")
     if not credential.organisation.is_active:
         raise _refusal("organisation_suspended")
-    if not _issuer_is_still_there(credential):
+    place = _issuers_place(credential)
+    if place is None:
         raise _refusal("issuer_left")
     # Last, so that a copied key that is used elsewhere does not look like one that is used.
     if credential.networks and not is_within(address, credential.networks):
         raise _refusal("elsewhere")
     _note_use(credential, now)
-    return _actor(credential)
+    return _actor(credential, place)
 
 
-def _issuer_is_still_there(credential: Credential) -> bool:
-    """Whether the issuer never left since: someone who left and came back issues anew."""
+def _issuers_place(credential: Credential) -> Membership | None:
+    """The place that the issuer never left since: someone who left and came back issues anew."""
     membership = Membership.objects.current().filter(
         user_id=credential.issued_by_id,
         organisation_id=credential.organisation_id,
         created_at__lte=credential.created_at,
     )
-    return membership.exists()
+    return membership.first()
 
 
 def _refusal(reason: str) -> Unauthenticated:
@@ -73,10 +74,14 @@ def _note_use(credential: Credential, now: datetime) -> None:
     Credential.objects.filter(long_ago, id=credential.id).update(last_used_at=now)
 
 
-def _actor(credential: Credential) -> Actor:
-    """Scopes as issued, but never beyond what credentials may hold today; unknown names give nothing."""
+def _actor(credential: Credential, place: Membership) -> Actor:
+    """Scopes as issued, but never beyond what credentials may hold today; unknown names give nothing. What
+    makes a side of an act that takes two people is left out while one person alone stands behind the issuer.
+    """
     known = {permission.value for permission in Permission}
     scopes = {Permission(name) for name in credential.scopes if name in known}
+    if not set(place.confirmed_roles).intersection(place.roles):
+        scopes -= TWO_PERSON_SCOPES
     is_test = credential.mode != LIVE
     return Actor(
         kind=ActorKind.CREDENTIAL,

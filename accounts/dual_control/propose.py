@@ -103,7 +103,7 @@ def seen_proposal(proposal_id: UUID, *, actor: Actor, now: datetime) -> Proposal
     """One that waits and that this actor may decide about. Errors: NotFound `proposal.not_found`."""
     found = Proposal.objects.open(now).filter(id=proposal_id)
     one = found.select_related("person", "proposed_by", "organisation").first()
-    if one is None or not (one.organisation_id == actor.organisation_id or actor.is_over_exchange):
+    if one is None or not (actor.is_over_exchange or one.organisation_id == actor.organisation_id):
         # Said alike of what is absent, decided, too old, or another organisation's.
         raise NotFound("There is no such proposal.", code="proposal.not_found")
     return one
@@ -252,7 +252,7 @@ def tell_arrangers(organisation: Organisation, letter: str, proposal: Proposal, 
         for one in staff.select_related("user").with_role(Role.EXCHANGE_ADMIN):
             readers[one.user_id] = one.user
     for reader in readers.values():
-        queue_mail(letter, to=reader, facts=facts, path="/people/proposals", now=now)
+        queue_mail(letter, to=reader, facts=facts, path="/organisation/proposals", now=now)
     for contact in organisation.duty_contacts.filter(ended_at__isnull=True):
         queue_mail(letter, to=contact.email, language=contact.language, facts=facts, now=now)
 

@@ -93,6 +93,10 @@ CREDENTIAL_SCOPES: frozenset[Permission] = frozenset(
     }
 )
 
+# Scopes whose holder is a side of an act that takes two people: only a place that two people stand behind
+# gives them to a key.
+TWO_PERSON_SCOPES: frozenset[Permission] = frozenset({_P.SUBMISSION_CREATE, _P.RELEASE_SIGN})
+
 # What a test key may be given: to read, follow and confirm the sandbox lists.
 TEST_SCOPES: frozenset[Permission] = frozenset({_P.LIST_VIEW, _P.SUBSCRIPTION_MANAGE, _P.RELEASE_CONFIRM})
 # What stays while an organisation is read-only. Confirming stays, because what is withdrawn must still reach

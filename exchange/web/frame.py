@@ -42,6 +42,7 @@ class Place:
 
 ORGANISATION: Final[tuple[Place, ...]] = (
     Place(_("People"), "web:people", (_P.MEMBER_MANAGE, _P.AUDIT_READ)),
+    Place(_("Waiting for a second person"), "web:proposals", (_P.MEMBER_MANAGE, _P.ORGANISATION_MANAGE)),
     Place(_("Credentials"), "web:credentials", (_P.CREDENTIAL_MANAGE,)),
     Place(_("Signing keys"), "web:keys", (_P.KEY_MANAGE, _P.RELEASE_SIGN)),
     Place(_("Agreements"), "web:agreements", whose="members"),

@@ -50,6 +50,12 @@ def test_the_operator_is_founded_with_two_admins_who_can_sign_in() -> None:
     assert verify_audit().holds
 
 
+def test_one_admin_alone_founds_no_exchange() -> None:
+    with pytest.raises(CommandError, match="Name two admins"):
+        run("create_operator", "Alone", "--jurisdiction=GB", "--admin=olive@example.org=Olive Admin")
+    assert not Organisation.objects.exists()
+
+
 def test_officers_are_appointed_when_asked_for() -> None:
     found_operator("--officers")
     organisation = Organisation.objects.get()

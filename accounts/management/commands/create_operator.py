@@ -26,6 +26,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if Organisation.objects.filter(kind=OrganisationKind.OPERATOR).exists():
             raise CommandError("This exchange has an operator already; its admins add further people.")
+        if len(options["admin"]) < 2:
+            raise CommandError(
+                "Name two admins (--admin twice): what takes two people would wait for ever with one."
+            )
         roles = [Role.ADMIN, Role.EXCHANGE_ADMIN]
         if options["officers"]:
             roles.append(Role.OFFICER)

@@ -15,8 +15,9 @@ from django.utils.translation import gettext_lazy
 from accounts.credentials.models import Credential
 from accounts.errors import Conflict, Invalid, NotAllowed, NotFound, Refusal
 from accounts.factors.forget import forget_factors
-from accounts.identity.models import Membership, Organisation
+from accounts.identity.models import ConfirmedAs, Membership, Organisation
 from accounts.identity.roles import Permission, Role
+from accounts.membership.confirm import review_place
 from accounts.membership.invite import invite, open_invitations, revoke_invitation
 from accounts.membership.members import change_roles, end_membership
 from exchange.http.pages import page_of
@@ -24,25 +25,27 @@ from exchange.http.permissions import need, person
 from exchange.web import fields
 from exchange.web.account.answers import form_status
 from exchange.web.account.own import LANGUAGES
-from exchange.web.account.words import ROLE, ROLE_MEANS
+from exchange.web.account.words import CONFIRMED_AS, ROLE, ROLE_MEANS
 from exchange.web.door import Page
 from exchange.web.fields import Field, Form, Option
 from exchange.web.shown import apart
 from exchange.web.words import word
 
 _MANAGE = person(Permission.MEMBER_MANAGE)
-# Rights over content. An admin who invites somebody into one of these is told that it takes two people.
-CONTENT_ROLES = frozenset({Role.CONTRIBUTOR, Role.APPROVER, Role.SIGNER})
 
 
 @dataclass(frozen=True, slots=True)
 class PersonRow:
-    """One of the people; `own` is whoever looks."""
+    """One of the people; `own` is whoever looks, `waiting` the roles that a second person has not confirmed,
+    `before` a place from before places were confirmed.
+    """
 
     id: int
     name: str
     email: str
     roles: list[str]
+    waiting: list[str]
+    before: bool
     own: bool
     last_admin: bool
 
@@ -60,7 +63,9 @@ class People(Page):
                 id=row.id,
                 name=row.user.name,
                 email=row.user.email,
-                roles=[word(ROLE, role) for role in row.roles],
+                roles=[word(ROLE, role) for role in row.roles if role not in row.unconfirmed_roles],
+                waiting=[word(ROLE, role) for role in row.unconfirmed_roles],
+                before=row.confirmed_as == ConfirmedAs.BEFORE,
                 own=row.user_id == actor.person_id,
                 last_admin=admins == [row.id],
             )
@@ -148,7 +153,12 @@ class OnePerson(Page):
             change_roles(membership_id, roles=form.values("roles"), actor=self.actor, now=self.now)
         except (Invalid, Conflict, NotAllowed) as refusal:
             return self._form(membership, form.refused(refusal), refusal)
-        messages.success(request, _("The roles are changed, from now on."))
+        if self._membership(membership_id).unconfirmed_roles:
+            messages.success(
+                request, _("What was taken away is gone. What is new waits until another admin confirms it.")
+            )
+        else:
+            messages.success(request, _("The roles are changed, from now on."))
         return HttpResponseRedirect(reverse("web:people"))
 
     def _form(self, membership: Membership, form: Form, refusal: Refusal | None = None) -> HttpResponse:
@@ -159,6 +169,9 @@ class OnePerson(Page):
             "web/account/person.html",
             status=form_status(refusal),
             membership=membership,
+            waiting=[word(ROLE, role) for role in membership.unconfirmed_roles],
+            confirmed=word(CONFIRMED_AS, membership.confirmed_as) if membership.confirmed_as else "",
+            before=membership.confirmed_as == ConfirmedAs.BEFORE,
             form=form,
             own=membership.user_id == self.actor.person_id,
             credentials=issued.count(),
@@ -166,7 +179,8 @@ class OnePerson(Page):
 
     def _membership(self, membership_id: int) -> Membership:
         rows = Membership.objects.filter(organisation_id=self.actor.organisation(), ended_at__isnull=True)
-        membership = rows.select_related("user").filter(id=membership_id).first()
+        people = rows.select_related("user", "granted_by", "confirmed_by")
+        membership = people.filter(id=membership_id).first()
         if membership is None:
             raise NotFound("There is no such membership.", code="membership.not_found")
         return membership
@@ -185,6 +199,20 @@ class EndMembership(Page):
             _("%(name)s no longer acts for your organisation: sessions and credentials have ended.")
             % {"name": apart(ended.user.name)},
         )
+        return HttpResponseRedirect(reverse("web:people"))
+
+
+class ReviewPlace(Page):
+    """Somebody else than its person says that a place from before places were confirmed is right."""
+
+    needs: ClassVar = {"POST": _MANAGE}
+
+    def back(self) -> str:
+        return reverse("web:person", args=[self.kwargs["membership_id"]])
+
+    def post(self, request: HttpRequest, membership_id: int) -> HttpResponseBase:
+        review_place(membership_id, actor=self.actor, now=self.now)
+        messages.success(request, _("This place is confirmed."))
         return HttpResponseRedirect(reverse("web:people"))
 
 

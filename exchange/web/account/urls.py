@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from exchange.web.account import invitations, own, passkey_pages, passwords, people, second_step, sign_on
+from exchange.web.account import (
+    invitations,
+    own,
+    passkey_pages,
+    passwords,
+    people,
+    proposals,
+    second_step,
+    sign_on,
+)
 
 _PERSON = "organisation/people/<int:membership_id>"
 
@@ -46,4 +55,14 @@ urlpatterns: list[URLPattern] = [
     path(_PERSON, people.OnePerson.as_view(), name="person"),
     path(f"{_PERSON}/end", people.EndMembership.as_view(), name="end-membership"),
     path(f"{_PERSON}/second-step", people.ForgetFactors.as_view(), name="forget-factors"),
+    path(f"{_PERSON}/review", people.ReviewPlace.as_view(), name="review-place"),
+    path("organisation/proposals", proposals.Proposals.as_view(), name="proposals"),
+    path(
+        "organisation/proposals/<uuid:proposal_id>/confirm",
+        proposals.ConfirmProposal.as_view(),
+        name="confirm-proposal",
+    ),
+    path(
+        "organisation/proposals/<uuid:proposal_id>/end", proposals.EndProposal.as_view(), name="end-proposal"
+    ),
 ]

@@ -6,6 +6,7 @@ from typing import Final
 
 from django.utils.translation import gettext_lazy as _
 
+from accounts.identity.models import ConfirmedAs
 from accounts.identity.roles import Role
 from exchange.web.words import Words
 
@@ -36,4 +37,11 @@ HOW: Final[Words] = {
     "passkey": _("Passkey"),
     "recovery": _("Password and recovery code"),
     "sign-on": _("Single sign-on"),
+}
+CONFIRMED_AS: Final[Words] = {
+    ConfirmedAs.COLLEAGUE: _("by a second admin"),
+    ConfirmedAs.EXCHANGE: _("by one of the exchange’s staff"),
+    ConfirmedAs.HOST: _("on the exchange’s host"),
+    ConfirmedAs.DECISION: _("by the two who decided the application"),
+    ConfirmedAs.BEFORE: _("given before places were confirmed"),
 }

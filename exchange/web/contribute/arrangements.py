@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from django.db.models import Q
@@ -10,14 +11,18 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from accounts.dual_control.propose import open_proposals
 from accounts.identity.acting import Actor
 from accounts.identity.roles import Permission
+from accounts.membership.confirm import places_to_review
 from accounts.signing_keys.models import SigningKey, SigningKeyStatus
 from hashsets.lists.models import HashList, ListChange
 from hashsets.trust.models import RoleName
 from hashsets.trust.transfer import transfers_of
 
 MOST: Final = 10  # of each kind: more than these are found on the pages themselves
+SECOND_PERSON: Final = _("Confirm or end what waits for a second person")
+REVIEW: Final = _("Look at a place from before places were confirmed")
 CONFIRM: Final = _("Confirm a signing key")
 SECOND: Final = _("Make or decline a change of a list")
 OFFERED: Final = _("Take over or decline a list")
@@ -33,9 +38,11 @@ class Arrangement:
     url: str
 
 
-def arrangements_for(actor: Actor) -> list[Arrangement]:
+def arrangements_for(actor: Actor, *, now: datetime) -> list[Arrangement]:
     """One query for each kind that this person may do something about."""
-    found: list[Arrangement] = []
+    found = _second_person(actor, now=now)
+    if actor.may(Permission.MEMBER_MANAGE):
+        found += _places_before(actor)
     if actor.may(Permission.RELEASE_SIGN):
         found += _signed_again(actor)
     if actor.may(Permission.KEY_MANAGE):
@@ -43,6 +50,26 @@ def arrangements_for(actor: Actor) -> list[Arrangement]:
     if actor.may(Permission.LIST_MANAGE):
         found += _proposals(actor) + _offers(actor)
     return found
+
+
+def _second_person(actor: Actor, *, now: datetime) -> list[Arrangement]:
+    """Proposals about people that this person may decide about."""
+    if not (actor.may(Permission.MEMBER_MANAGE) or actor.is_over_exchange):
+        return []
+    waiting = [
+        one
+        for one in open_proposals(actor, now=now)
+        if actor.person_id not in (one.proposed_by_id, one.person_id)
+    ]
+    return [
+        Arrangement(SECOND_PERSON, str(one.person or one.organisation), reverse("web:proposals"))
+        for one in waiting[:MOST]
+    ]
+
+
+def _places_before(actor: Actor) -> list[Arrangement]:
+    places = places_to_review(actor).exclude(user=actor.person_id).order_by("created_at", "id")[:MOST]
+    return [Arrangement(REVIEW, str(one.user), reverse("web:person", args=[one.id])) for one in places]
 
 
 def _signed_again(actor: Actor) -> list[Arrangement]:

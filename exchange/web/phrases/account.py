@@ -92,5 +92,36 @@ ACCOUNT: Final[Mapping[str, Phrase]] = {
     "sign_on.domain_taken": Phrase(_("Another organisation’s sign-on covers this domain.")),
     "sign_on.not_found": Phrase(_("There is no single sign-on.")),
     "sign_on.nothing_to_agree": Phrase(_("There is nothing to agree to.")),
+    "second_person.left": Phrase(
+        _("This person no longer has the role that this takes."), _("Ask somebody who has it.")
+    ),
+    "second_person.unconfirmed": Phrase(
+        _("Only one person stands behind this place so far, so it cannot be the second side of an act."),
+        _("A second admin confirms the place first."),
+    ),
+    "second_person.after_reset": Phrase(
+        _("A second step that others took away makes a person nobody’s second person for 72 hours."),
+        _("Ask somebody else, or have two of the exchange’s staff allow this one act."),
+    ),
+    "proposal.not_found": Phrase(_("There is no such proposal.")),
+    "proposal.waits": Phrase(
+        _("The same is proposed already and waits for a second person."), _("Make it or end it first.")
+    ),
+    "proposal.second_person": Phrase(
+        _("Whoever proposed this does not confirm it."),
+        _("Ask another admin; where there is none, one of the exchange’s staff."),
+    ),
+    "proposal.own": Phrase(_("Nobody confirms what is about themselves.")),
+    "proposal.colleague_needed": Phrase(
+        _("An admin of the organisation can confirm this, so the exchange does not.")
+    ),
+    "proposal.proposer_gone": Phrase(
+        _("Whoever proposed this could not propose it any more."),
+        _("End the proposal, and propose it again if it is right."),
+    ),
+    "proposal.outdated": Phrase(
+        _("The place has changed since this was proposed."),
+        _("Look at the person’s roles; they are proposed anew when they are saved."),
+    ),
     "session.not_found": Phrase(_("There is no such session.")),
 }

@@ -40,7 +40,7 @@ class Home(Page):
             waiting=waiting_for(actor, now=self.now),
             own=[list_row(row, actor) for row in own[:MOST_LISTS]],
             others=[list_row(row, actor) for row in others[:MOST_LISTS]],
-            arrangements=arrangements_for(actor),
+            arrangements=arrangements_for(actor, now=self.now),
             may_make=actor.may(Permission.LIST_MANAGE) and not actor.is_operator,
             held=awaiting_agreement(actor).count() if actor.is_over_exchange else None,
             more=len(own) > MOST_LISTS or len(others) > MOST_LISTS,
