@@ -18,7 +18,7 @@ from exchange.web.offers import Offers, SignersOfList, offers
 from exchange.web.progress import Progress, progress_of
 from exchange.web.refusals import Told, problem, refused
 from exchange.web.shown import added, digest, instant, number, removed, short, size
-from exchange.web.words import HOLD, MODE, MODE_MEANS, OPERATION, STATE, STATE_TONE, word
+from exchange.web.words import COUNTS_NO_MORE, HOLD, MODE, MODE_MEANS, OPERATION, STATE, STATE_TONE, word
 from hashsets.intake import problems
 from hashsets.intake.models import Submission, SubmissionState
 from hashsets.releases.approve import is_agreed
@@ -94,8 +94,11 @@ class Problems:
 
 @dataclass(frozen=True, slots=True)
 class GivenApproval:
+    """`void` says why it counts no more, "" while it does."""
+
     person: str
     at: SafeString
+    void: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,7 @@ class SubmissionFacts:
     problems: Problems | None
     refused: Told | None
     approvals: tuple[GivenApproval, ...]
+    void_approvals: tuple[GivenApproval, ...]
     approvals_asked: str
     held: Held | None
     to_sign: ToSign | None
@@ -193,6 +197,7 @@ def submission_facts(submission: Submission, *, actor: Actor, now: datetime) -> 
         if submission.refused_code
         else None,
         approvals=tuple(GivenApproval(str(a.approver), instant(a.approved_at)) for a in approvals),
+        void_approvals=_void_approvals(submission),
         approvals_asked=number(submission.hash_list.approvals_required + (held.further if held else 0)),
         held=held,
         to_sign=_to_sign(submission, draft) if draft is not None else None,
@@ -207,6 +212,15 @@ def submission_facts(submission: Submission, *, actor: Actor, now: datetime) -> 
             approvers=[approval.approver_id for approval in approvals],
             signers=_signers(submission, draft),
         ),
+    )
+
+
+def _void_approvals(submission: Submission) -> tuple[GivenApproval, ...]:
+    """Approvals of people who count no more, and why."""
+    void = Approval.objects.filter(submission=submission).exclude(void_reason="").select_related("approver")
+    return tuple(
+        GivenApproval(str(one.approver), instant(one.approved_at), word(COUNTS_NO_MORE, one.void_reason))
+        for one in void.order_by("approved_at", "id")
     )
 
 

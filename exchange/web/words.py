@@ -8,6 +8,7 @@ from typing import Final
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from accounts.dual_control.independence import AFTER_RESET, LEFT, UNCONFIRMED
 from accounts.identity.models import OrganisationKind
 from accounts.signing_keys.models import Custody, SigningKeyStatus
 from hashsets.intake.models import Mode, SubmissionState
@@ -25,6 +26,12 @@ STATE: Final[Words] = {
     SubmissionState.REFUSED: _("Refused"),
     SubmissionState.RETURNED: _("Returned"),
     SubmissionState.WITHDRAWN: _("Withdrawn"),
+}
+# Why somebody's yes counts no more.
+COUNTS_NO_MORE: Final[Words] = {
+    LEFT: _("counts no more: no longer an approver here"),
+    UNCONFIRMED: _("counts no more: only one person stands behind their place"),
+    AFTER_RESET: _("counts no more: their second step was taken away"),
 }
 # A colour never stands alone: the word is always beside it.
 STATE_TONE: Final[Mapping[str, str]] = {

@@ -37,6 +37,13 @@ def tell_exchange(submission: Submission, *, now: datetime) -> None:
     _tell(submission, "submission.to_agree", people, about=about, page="/submissions/held", now=now)
 
 
+def tell_void(submission: Submission, *, now: datetime) -> None:
+    """Everybody who may approve it: a yes counts no more, and the submission waits again."""
+    about = f"{now:%Y%m%d%H%M%S}"
+    people = _who_may(Permission.SUBMISSION_APPROVE, submission)
+    _tell(submission, "submission.decision_void", people, about=about, now=now)
+
+
 def tell_submitter(submission: Submission, kind: str, *, now: datetime) -> None:
     """`submission.returned` or `submission.refused`: only whoever submitted, if they are still there."""
     memberships = Membership.objects.current().filter(organisation_id=submission.organisation_id)

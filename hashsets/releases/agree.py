@@ -14,18 +14,21 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.audit.actions import Action
 from accounts.audit.record import record
+from accounts.dual_control.independence import require_second
+from accounts.dual_control.refused import noted
 from accounts.errors import Conflict, NotFound
 from accounts.identity.acting import Actor
 from hashsets.intake.models import Submission, SubmissionState
 from hashsets.lists.models import HashList
 from hashsets.releases.approve import is_agreed, is_decided, settle_approved
+from hashsets.releases.decisions import agreeing, record_void, void_lapsed
 from hashsets.releases.models import Agreement, Approval
 
 
 def awaiting_agreement(actor: Actor) -> QuerySet[Submission]:
     """Held submissions that wait for the exchange. Errors: NotAllowed `permission.missing`."""
     actor.require_over_exchange()
-    agreed = Agreement.objects.filter(
+    agreed = Agreement.objects.live().filter(
         submission=OuterRef("pk"), operations_digest=OuterRef("operations_digest")
     )
     return Submission.objects.filter(
@@ -50,7 +53,9 @@ def agree_to_submission(submission_id: uuid.UUID, *, actor: Actor, now: datetime
         submission = Submission.objects.get(id=submission_id)
         if submission.state != SubmissionState.STAGED or not submission.exchange_must_agree:
             raise _not_found()
-        _check_is_someone_else(submission, person_id)
+        lapsed = void_lapsed(submission, now=now)
+        _check_is_someone_else(submission, person_id, actor=actor)
+        require_second(actor, agreeing(submission_id), now=now)
         Agreement.objects.create(
             submission=submission,
             organisation_id=submission.organisation_id,
@@ -62,6 +67,7 @@ def agree_to_submission(submission_id: uuid.UUID, *, actor: Actor, now: datetime
         newest = Approval.objects.live().filter(submission=submission).order_by("-approved_at").first()
         if newest is not None and is_decided(submission, hash_list):
             settle_approved(submission, decided_by_id=newest.approver_id, now=now)
+        record_void(submission, lapsed, actor=actor, now=now)
         record(
             Action.SUBMISSION_AGREED,
             actor=actor,
@@ -79,13 +85,16 @@ def agree_to_submission(submission_id: uuid.UUID, *, actor: Actor, now: datetime
     return submission
 
 
-def _check_is_someone_else(submission: Submission, person_id: uuid.UUID) -> None:
+def _check_is_someone_else(submission: Submission, person_id: uuid.UUID, *, actor: Actor) -> None:
     if is_agreed(submission):
         raise Conflict("The exchange has agreed to this already.", code="agreement.already")
+    refusal = None
     if person_id == submission.submitted_by_id:
-        raise Conflict("You submitted this yourself.", code="agreement.own_submission")
-    if Approval.objects.live().filter(submission=submission, approver_id=person_id).exists():
-        raise Conflict("You approved this for its publisher.", code="agreement.also_approved")
+        refusal = Conflict("You submitted this yourself.", code="agreement.own_submission")
+    elif Approval.objects.live().filter(submission=submission, approver_id=person_id).exists():
+        refusal = Conflict("You approved this for its publisher.", code="agreement.also_approved")
+    if refusal is not None:
+        raise noted(refusal, actor=actor, subject_type="submission", subject_id=submission.id)
 
 
 def _not_found() -> NotFound:

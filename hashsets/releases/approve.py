@@ -13,6 +13,8 @@ from django.db import IntegrityError, transaction
 
 from accounts.audit.actions import Action
 from accounts.audit.record import record
+from accounts.dual_control.independence import require_second
+from accounts.dual_control.refused import noted
 from accounts.errors import Conflict, Invalid
 from accounts.identity.acting import Actor
 from accounts.identity.roles import Permission
@@ -20,6 +22,7 @@ from hashsets.intake.models import Mode, Submission, SubmissionState
 from hashsets.intake.tell import tell_exchange, tell_submitter
 from hashsets.lists.models import HashList, ListStatus
 from hashsets.releases.abandon import abandon_drafts_of
+from hashsets.releases.decisions import approving, record_void, void_lapsed
 from hashsets.releases.holds import Holds, holds_of
 from hashsets.releases.models import Agreement, Approval
 
@@ -45,20 +48,24 @@ def approve_submission(
     seen = Submission.objects.seen(submission_id, actor)
     person_id = _approver(actor)
     if person_id == seen.submitted_by_id:
-        raise Conflict(
+        own = Conflict(
             "You cannot approve a submission of your own.",
             code="approval.own_submission",
             advice="Ask another approver. Whoever issued a credential counts as its submitter.",
         )
+        raise noted(own, actor=actor, subject_type="submission", subject_id=submission_id)
+    require_second(actor, approving(submission_id), now=now)
     with transaction.atomic():
         hash_list = HashList.objects.lock(seen.hash_list_id)
         submission = Submission.objects.get(id=submission_id)
         _check_approvable(submission, hash_list, operations_digest)
+        lapsed = void_lapsed(submission, now=now)
         _check_has_not_agreed(submission, person_id)
         _hold(submission, hash_list, now=now)
         _add_approval(submission, person_id, now=now)
         if is_decided(submission, hash_list):
             settle_approved(submission, decided_by_id=person_id, now=now)
+        record_void(submission, lapsed, actor=actor, now=now)
         record(
             Action.SUBMISSION_APPROVED,
             actor=actor,
@@ -141,6 +148,18 @@ def settle_approved(submission: Submission, *, decided_by_id: uuid.UUID | None, 
         raise _not_staged()
 
 
+def wait_again(submission: Submission, hash_list: HashList) -> bool:
+    """Approved -> staged, unless everybody whose yes it needs has still said it. The caller holds the list's
+    lock, and has voided what counts no more; no draft is made from the submission.
+    """
+    if is_decided(submission, hash_list):
+        return False
+    Submission.objects.filter(id=submission.id, state=SubmissionState.APPROVED).update(
+        state=SubmissionState.STAGED, decided_at=None, decided_by=None
+    )
+    return True
+
+
 def is_decided(submission: Submission, hash_list: HashList) -> bool:
     """Whether everybody whose yes it needs has said it about what it would do now."""
     given = Approval.objects.live().filter(submission=submission).count()
@@ -151,7 +170,7 @@ def is_decided(submission: Submission, hash_list: HashList) -> bool:
 
 def is_agreed(submission: Submission) -> bool:
     """Whether the exchange has agreed to what the submission would do now."""
-    agreements = Agreement.objects.filter(submission=submission)
+    agreements = Agreement.objects.live().filter(submission=submission)
     return agreements.filter(operations_digest=submission.operations_digest).exists()
 
 
@@ -172,7 +191,7 @@ def _hold(submission: Submission, hash_list: HashList, *, now: datetime) -> None
 
 def _check_has_not_agreed(submission: Submission, person_id: uuid.UUID) -> None:
     """Whoever agreed for the exchange is not one of the publisher's approvers too."""
-    if Agreement.objects.filter(submission=submission, person_id=person_id).exists():
+    if Agreement.objects.live().filter(submission=submission, person_id=person_id).exists():
         raise Conflict(
             "You agreed to this for the exchange, so somebody else has to approve it.",
             code="approval.also_agreed",

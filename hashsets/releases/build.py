@@ -32,9 +32,10 @@ from hashsets.lists.current import current_state
 from hashsets.lists.models import HashList, ListStatus
 from hashsets.releases.abandon import abandon_draft, record_abandoned
 from hashsets.releases.carry import carry_approvals
-from hashsets.releases.claim import STATION, LeaseLost, Pulse, claim_draft, restage
+from hashsets.releases.claim import LeaseLost, Pulse, claim_draft, restage
 from hashsets.releases.compose import Composed, ReleaseFacts, compose
 from hashsets.releases.erase import erasing_of
+from hashsets.releases.line import STATION
 from hashsets.releases.models import LIVE_DRAFT_STATES, Approval, Draft, DraftState
 from hashsets.releases.stored import digest_of_file
 from hashsets.trust import list_role

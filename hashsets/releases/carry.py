@@ -15,6 +15,8 @@ from django.db import transaction
 from hashsets.intake.models import Mode, Submission, SubmissionState
 from hashsets.lists.models import HashList
 from hashsets.releases.approve import is_decided, settle_approved
+from hashsets.releases.decisions import record_void, void_lapsed
+from hashsets.releases.line import STATION
 from hashsets.releases.models import Approval
 
 
@@ -32,10 +34,12 @@ def carry_approvals(submission: Submission, *, now: datetime) -> Submission:
         for approval in Approval.objects.live().filter(submission=current):
             if not approval.covers(current):
                 _carry_or_void(approval, current, now)
+        lapsed = void_lapsed(current, now=now)
         live = Approval.objects.live().filter(submission=current).order_by("-approved_at")
         newest = live.first()
         if newest is not None and is_decided(current, hash_list):
             settle_approved(current, decided_by_id=newest.approver_id, now=newest.approved_at)
+        record_void(current, lapsed, actor=STATION, now=now)
     current.refresh_from_db()
     return current
 

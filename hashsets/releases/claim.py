@@ -16,20 +16,19 @@ from typing import Final
 from django.db import transaction
 
 from accounts.errors import Conflict
-from accounts.identity.acting import system_actor
 from accounts.identity.models import OrganisationStatus
 from hashsets.intake.models import Submission, SubmissionState
 from hashsets.lists.models import HashList, ListStatus
 from hashsets.releases.abandon import abandon_draft, record_abandoned
-from hashsets.releases.line import gives_way, head_of_line, is_orphan
+from hashsets.releases.approve import wait_again
+from hashsets.releases.decisions import record_void, void_lapsed
+from hashsets.releases.line import STATION, gives_way, head_of_line, is_orphan
 from hashsets.releases.models import Draft, DraftState
 from hashsets.trust.models import Repository
 from hashsets.trust.repository import draw_list_version
 
 LEASE: Final = timedelta(seconds=30)
 """Short, because what waits for it is a release after a crash; long builds extend it as they go (`Pulse`)."""
-
-STATION: Final = system_actor("release station")
 
 
 class LeaseLost(Conflict):
@@ -67,9 +66,9 @@ class Pulse:
 def claim_draft(submission_id: uuid.UUID, *, now: datetime) -> Draft | None:
     """The draft that the caller now builds from an approved submission, or None when it is not its turn.
 
-    Under the list's lock: (1) is it this submission's turn? (2) clear away a draft that nobody wants, or
-    that an urgent submission cancels; (3) back to staging when the list has moved on; (4) open the draft
-    or take over one whose builder died.
+    Under the list's lock: (1) is it this submission's turn, and does everybody who said yes still count? (2)
+    clear away a draft that nobody wants, or that an urgent submission cancels; (3) back to staging when the
+    list has moved on; (4) open the draft or take over one whose builder died.
     """
     list_id = Submission.objects.values_list("hash_list_id", flat=True).filter(id=submission_id).first()
     if list_id is None:
@@ -78,6 +77,10 @@ def claim_draft(submission_id: uuid.UUID, *, now: datetime) -> Draft | None:
         hash_list = HashList.objects.lock(list_id)
         submission = Submission.objects.get(id=submission_id)
         if not _is_next(submission, hash_list):
+            return None
+        lapsed = void_lapsed(submission, now=now)
+        if lapsed and wait_again(submission, hash_list):
+            record_void(submission, lapsed, actor=STATION, now=now)
             return None
         live = Draft.objects.live().filter(hash_list=hash_list).select_related("submission").first()
         cleared = None
@@ -90,6 +93,7 @@ def claim_draft(submission_id: uuid.UUID, *, now: datetime) -> Draft | None:
             abandon_draft(live)
             cleared = (live, reason)
         draft = _open_or_restage(submission, hash_list, now)
+        record_void(submission, lapsed, actor=STATION, now=now)
         if cleared is not None:
             record_abandoned(cleared[0], reason=cleared[1], actor=STATION, now=now)
     return draft

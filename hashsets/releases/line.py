@@ -7,12 +7,16 @@ busy list.
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.db.models import Count, F, Q
 
+from accounts.identity.acting import system_actor
 from hashsets.intake.models import Submission, SubmissionQuerySet, SubmissionState
 from hashsets.lists.models import HashList
 from hashsets.releases.models import Draft, DraftState
 
+STATION: Final = system_actor("release station")
 RESTAGING = (SubmissionState.RECEIVED, SubmissionState.VALIDATING, SubmissionState.STAGED)
 
 

@@ -31,7 +31,10 @@ class Approval(models.Model):
     upload_sha256 = models.CharField(max_length=64)
     base_release = models.PositiveIntegerField()
     operations_digest = models.CharField(max_length=64)
-    void_at = models.DateTimeField(null=True, help_text="set when the staged change became another one")
+    void_at = models.DateTimeField(null=True, help_text="set when it counts no more")
+    void_reason = models.CharField(
+        max_length=40, default="", db_default="", help_text="why, when whoever said it no longer counts"
+    )
 
     objects = ApprovalQuerySet.as_manager()
 
@@ -59,6 +62,12 @@ class Approval(models.Model):
         )
 
 
+class AgreementQuerySet(models.QuerySet["Agreement"]):
+    def live(self) -> AgreementQuerySet:
+        """Agreements of people who still count, to whatever effect."""
+        return self.filter(void_at__isnull=True)
+
+
 class Agreement(models.Model):
     """The exchange's own yes to a submission that is far from its list's habit, by one of its admins."""
 
@@ -68,10 +77,18 @@ class Agreement(models.Model):
     submitter = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
     agreed_at = models.DateTimeField()
     operations_digest = models.CharField(max_length=64)
+    void_at = models.DateTimeField(null=True, help_text="set when whoever said it no longer counts")
+    void_reason = models.CharField(max_length=40, default="", db_default="")
+
+    objects = AgreementQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["submission", "operations_digest"], name="agreement_once"),
+            models.UniqueConstraint(
+                fields=["submission", "operations_digest"],
+                condition=models.Q(void_at__isnull=True),
+                name="agreement_once",
+            ),
             models.CheckConstraint(
                 condition=~models.Q(person=models.F("submitter")), name="agreement_by_someone_else"
             ),

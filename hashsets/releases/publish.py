@@ -32,9 +32,11 @@ from hashsets.core.manifest import Manifest
 from hashsets.intake.models import Submission, SubmissionState
 from hashsets.lists.models import HashList, ListStatus
 from hashsets.releases.abandon import abandon_draft, record_abandoned
-from hashsets.releases.claim import STATION
+from hashsets.releases.approve import is_decided, wait_again
 from hashsets.releases.compose import targets_of
+from hashsets.releases.decisions import record_void, void_lapsed
 from hashsets.releases.erase import begin_withdrawal, cut_serving
+from hashsets.releases.line import STATION
 from hashsets.releases.models import Draft, DraftState, Release, TargetFile
 from hashsets.releases.sign import is_enough, signatures_of
 from hashsets.releases.stored import check_stored, read_manifest
@@ -135,9 +137,16 @@ def _commit(draft_id: uuid.UUID, checked: Checked, *, now: datetime) -> None:
     if draft.state != DraftState.SIGNED or not _may_publish(hash_list):
         return
     reason = _outdated(draft, hash_list, now)
+    lapsed = void_lapsed(draft.submission, now=now)
+    if reason is None and lapsed and not is_decided(draft.submission, hash_list):
+        reason = "decisions"
     if reason is not None:
-        # The signed bytes can never be published; the submission stands in line again for a new draft.
+        # The signed bytes can never be published; the submission stands in line again for a new draft, or
+        # waits for others when somebody whose yes it needs counts no more.
         abandon_draft(draft)
+        if lapsed:
+            wait_again(draft.submission, hash_list)
+        record_void(draft.submission, lapsed, actor=STATION, now=now)
         record_abandoned(draft, reason=reason, actor=STATION, now=now)
         return
     repository = Repository.objects.get(id=hash_list.id)
@@ -146,6 +155,7 @@ def _commit(draft_id: uuid.UUID, checked: Checked, *, now: datetime) -> None:
     release = _create_release(draft, hash_list, checked, online, now=now)
     _move_on(draft, hash_list, release, now=now)
     begin_withdrawal(release, now=now)
+    record_void(draft.submission, lapsed, actor=STATION, now=now)
     record(
         Action.RELEASE_PUBLISHED,
         actor=STATION,

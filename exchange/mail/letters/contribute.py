@@ -40,6 +40,15 @@ CONTRIBUTE: Final[Mapping[str, Letter]] = {
         _("See what is held"),
         _("You get this because you run this exchange."),
     ),
+    "submission.decision_void": Letter(
+        _("%(reference)s waits for somebody else’s yes"),
+        (
+            _("Somebody who had said yes to a submission of %(organisation)s no longer counts."),
+            _("Nothing is published by it. Look at the change and decide."),
+        ),
+        _LOOK,
+        _APPROVES,
+    ),
     "submission.returned": Letter(
         _("%(reference)s was returned to you"),
         (

@@ -1,0 +1,81 @@
+"""Who decided about a submission is asked again when it is used: at drafting, and at publishing.
+
+A yes counts while whoever said it still has the role, two people stand behind their place, and no second step
+of theirs was taken away. One that does not count any more stays in the record, void and with the reason; the
+submission waits for somebody else, and the version number of a draft made from it is spent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from accounts.audit.actions import Action
+from accounts.audit.record import record
+from accounts.dual_control.independence import Act, not_counting
+from accounts.identity.acting import Actor
+from accounts.identity.models import Organisation, OrganisationKind
+from accounts.identity.roles import Permission
+from hashsets.intake.models import Submission
+from hashsets.intake.tell import tell_void
+from hashsets.releases.models import Agreement, Approval
+
+APPROVE: Final = "submission.approve"
+AGREE: Final = "submission.agree"
+
+
+def approving(submission_id: UUID) -> Act:
+    """The act of approving this submission for its publisher."""
+    return Act(Permission.SUBMISSION_APPROVE, APPROVE, "submission", str(submission_id))
+
+
+def agreeing(submission_id: UUID) -> Act:
+    """The act of agreeing to this submission for the exchange."""
+    return Act(Permission.ORGANISATION_MANAGE, AGREE, "submission", str(submission_id))
+
+
+def void_lapsed(submission: Submission, *, now: datetime) -> Mapping[UUID, str]:
+    """Void every yes to `submission` that does not count any more; who said it, and why not. The caller holds
+    the list's lock, and records what came of it with `record_void`.
+    """
+    approvals = Approval.objects.live().filter(submission=submission)
+    gone = not_counting(
+        list(approvals.values_list("approver_id", flat=True)),
+        submission.organisation_id,
+        approving(submission.id),
+        now=now,
+    )
+    for person_id, reason in gone.items():
+        approvals.filter(approver_id=person_id).update(void_at=now, void_reason=reason)
+    return {**gone, **_void_agreements(submission, now=now)}
+
+
+def record_void(submission: Submission, lapsed: Mapping[UUID, str], *, actor: Actor, now: datetime) -> None:
+    """Tell whoever may decide, and record each yes that counts no more."""
+    if not lapsed:
+        return
+    tell_void(submission, now=now)
+    for person_id, reason in lapsed.items():
+        record(
+            Action.DECISION_VOID,
+            actor=actor,
+            subject_type="submission",
+            subject_id=submission.id,
+            organisation_id=submission.organisation_id,
+            now=now,
+            facts={"list_id": submission.hash_list_id, "decided_by": person_id, "reason": reason},
+        )
+
+
+def _void_agreements(submission: Submission, *, now: datetime) -> dict[UUID, str]:
+    agreements = Agreement.objects.live().filter(submission=submission)
+    people = list(agreements.values_list("person_id", flat=True))
+    operator = Organisation.objects.filter(kind=OrganisationKind.OPERATOR).first()
+    if not people or operator is None:
+        return {}
+    gone = not_counting(people, operator.id, agreeing(submission.id), now=now)
+    for person_id, reason in gone.items():
+        agreements.filter(person_id=person_id).update(void_at=now, void_reason=reason)
+    return gone
