@@ -10,14 +10,20 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts.audit.actions import Action
+from accounts.dual_control.exempt import make_exemption
 from accounts.dual_control.models import Proposal, ProposalKind
 from accounts.dual_control.propose import record_proposal, seen_proposal
+from accounts.factors.forget import make_reset
 from accounts.identity.acting import Actor
 from accounts.membership.confirm import confirm_place
+from accounts.sign_on.arrange import make_sign_on
 
 Make = Callable[..., Any]
 _MAKE: Final[Mapping[str, Make]] = {
     ProposalKind.PLACE: confirm_place,
+    ProposalKind.SIGN_ON: make_sign_on,
+    ProposalKind.SECOND_STEP: make_reset,
+    ProposalKind.EXEMPTION: make_exemption,
 }
 
 

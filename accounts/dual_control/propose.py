@@ -58,7 +58,7 @@ def propose(
         kind=asked.kind, subject_id=asked.subject_id, state=ProposalState.PROPOSED
     )
     stale = waiting if replace else waiting.filter(expires_at__lte=now)
-    stale.update(state=ProposalState.ENDED, decided_at=now)
+    stale.update(state=ProposalState.ENDED, decided_at=now, sealed_secret="")
     named = {"id": asked.id} if asked.id else {}
     proposal = Proposal(
         **named,
@@ -161,7 +161,7 @@ def end_proposal(proposal_id: UUID, *, actor: Actor, now: datetime) -> Proposal:
         if (
             not Proposal.objects.open(now)
             .filter(id=proposal.id)
-            .update(state=ProposalState.ENDED, decided_by_id=person, decided_at=now)
+            .update(state=ProposalState.ENDED, decided_by_id=person, decided_at=now, sealed_secret="")
         ):
             raise NotFound("There is no such proposal.", code="proposal.not_found")
         record_proposal(Action.PROPOSAL_ENDED, proposal, actor=actor, now=now)

@@ -1,64 +1,211 @@
-"""Takes a person's second steps away when they have lost them all, so that they set up new ones.
+"""Takes a person's second steps away when they have lost them. Two people do it, and the person proves anew.
 
-An admin of their organisation does it who knows them; it opens nothing by itself, because the password is
-still needed. Somebody who also belongs elsewhere is not for one organisation alone to weaken.
+(1) An admin of the organisation asks for it, or one of the exchange's staff where the person is its only
+admin or belongs elsewhere too, with a note of how they called back. (2) Another one makes it: what is lost is
+gone, every session and every open link ends, and the person, all admins and duty contacts hear of it. (3) The
+person signs in with the password of before and proves the mailbox, or uses a passkey that was left; a sign-on
+or a mailed password link alone will not do, since whoever took the step away may hold either. (4) For 72
+hours after that they are nobody's second person (`accounts.dual_control.independence`).
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from django.db import transaction
 from django.db.models import F
 
 from accounts.audit.actions import Action
+from accounts.audit.facts import Fact
 from accounts.audit.record import record
-from accounts.errors import NotAllowed, NotFound
-from accounts.factors.models import CodeApp, Passkey, RecoveryCode
-from accounts.identity.acting import Actor
+from accounts.dual_control.models import Proposal, ProposalKind, SecondStepReset
+from accounts.dual_control.propose import Asked, make, propose
+from accounts.dual_control.refused import noted
+from accounts.errors import Conflict, NotAllowed, NotFound
+from accounts.factors.link_token import digest_of, fresh_token
+from accounts.factors.models import CodeApp, Passkey, PasswordReset, RecoveryCode
+from accounts.identity.acting import Actor, ActorKind, person_alone
 from accounts.identity.models import Membership, User
-from accounts.identity.roles import Permission
+from accounts.identity.roles import Permission, Role
 from accounts.mail.queue import queue_mail
+from accounts.wording import one_line
+
+LINK_LASTS: Final = timedelta(hours=1)
+LINK_AGAIN_AFTER: Final = timedelta(minutes=5)
 
 
-def forget_factors(membership_id: int, *, actor: Actor, now: datetime) -> User:
-    """End the second steps and the sessions of a colleague.
+def propose_reset(
+    membership_id: int, *, note: str = "", leave_passkeys: bool = False, actor: Actor, now: datetime
+) -> Proposal:
+    """Ask for it, about a colleague; of the exchange's staff, about somebody whom no colleague can help.
 
     Errors: NotFound `membership.not_found`; NotAllowed `permission.missing`, `actor.person_needed`,
-    `factor.own`, `factor.elsewhere`.
+    `factor.own`, `factor.elsewhere`, `factor.colleague_needed`; Invalid `text.…` on the note; Conflict
+    `proposal.waits`.
     """
-    mine = Membership.objects.filter(ended_at__isnull=True, organisation_id=actor.organisation())
-    membership = mine.select_related("user").filter(id=membership_id).first()
-    if membership is None:
+    living = Membership.objects.filter(ended_at__isnull=True).select_related("user", "organisation")
+    place = living.filter(id=membership_id).first()
+    own = place is not None and place.organisation_id == actor.organisation_id
+    if place is None or not (own or actor.is_over_exchange):
         raise NotFound("There is no such membership.", code="membership.not_found")
-    actor.require(Permission.MEMBER_MANAGE)
-    if actor.person() == membership.user_id:
-        raise NotAllowed(
+    if own:
+        actor.require(Permission.MEMBER_MANAGE)
+    if actor.person() == place.user_id:
+        own_step = NotAllowed(
             "Change your own second step on your account's page.",
             code="factor.own",
             advice="If you have lost it, ask another admin.",
         )
-    user = membership.user
-    with transaction.atomic():
-        User.objects.lock(user.id)
-        if Membership.objects.filter(user=user, ended_at__isnull=True).exclude(id=membership.id).exists():
-            raise NotAllowed(
-                "This person belongs to another organisation too.",
-                code="factor.elsewhere",
-                advice="Ask the operator of this exchange.",
-            )
-        CodeApp.objects.filter(user=user).delete()
-        Passkey.objects.filter(user=user).delete()
-        RecoveryCode.objects.filter(user=user, used_at__isnull=True).delete()
-        User.objects.filter(id=user.id).update(session_epoch=F("session_epoch") + 1)
-        queue_mail("account.second_step_ended", to=user, now=now)
-        record(
-            Action.FACTOR_REMOVED,
-            actor=actor,
-            subject_type="user",
-            subject_id=user.id,
-            organisation_id=membership.organisation_id,
-            now=now,
-            facts={"kind": "all"},
+        raise noted(own_step, actor=actor, subject_type="user", subject_id=place.user_id)
+    elsewhere = living.filter(user=place.user).exclude(id=place.id).exists()
+    if own and elsewhere and not actor.is_over_exchange:
+        raise NotAllowed(
+            "This person belongs to another organisation too.",
+            code="factor.elsewhere",
+            advice="Ask the operator of this exchange.",
         )
+    if not own and not elsewhere and _has_other_admin(place):
+        raise NotAllowed(
+            "Another admin of the organisation can ask for this.", code="factor.colleague_needed"
+        )
+    # Whoever is not a colleague knows the person by a call alone: it is written down.
+    said = one_line(note, field="note", limit=1_000, required=not own)
+    with transaction.atomic():
+        values = {"leave_passkeys": True} if leave_passkeys else {}
+        asked = Asked(ProposalKind.SECOND_STEP, str(place.user_id), values, person=place.user, note=said)
+        return propose(place.organisation, asked, actor=actor, now=now)
+
+
+def make_reset(proposal: Proposal, *, actor: Actor, now: datetime) -> User:
+    """Take it away, as a second person. In the caller's transaction.
+
+    Errors: those of `accounts.dual_control.propose.make`; Conflict `proposal.outdated` when the person has
+    left meanwhile.
+    """
+    as_what = make(proposal, actor=actor, now=now)
+    person = proposal.person
+    here = Membership.objects.filter(user=person, organisation_id=proposal.organisation_id)
+    if person is None or not here.filter(ended_at__isnull=True).exists():
+        raise Conflict("This person has left since.", code="proposal.outdated")
+    facts: dict[str, Fact] = {
+        "proposed_by": proposal.proposed_by_id,
+        "confirmed_by": proposal.decided_by_id,
+        "confirmed_as": as_what.value,
+    }
+    reset = SecondStepReset(
+        user=person, at=now, proposed_by_id=proposal.proposed_by_id, confirmed_by_id=proposal.decided_by_id
+    )
+    return _reset(reset, leave_passkeys=bool(proposal.asked.get("leave_passkeys")), facts=facts, actor=actor)
+
+
+def reset_by_host(person: User, *, actor: Actor, now: datetime) -> User:
+    """Take it away on the host's word, for the last of the exchange's staff.
+
+    Errors: NotAllowed `factor.people_first` while anybody else could ask for it; `permission.missing`.
+    """
+    actor.require_over_exchange()
+    if actor.kind is not ActorKind.SYSTEM:
+        raise NotAllowed("This is for the exchange's host.", code="permission.missing")
+    places = Membership.objects.current().filter(user=person).select_related("organisation")
+    staff = Membership.objects.current().filter(organisation__kind="operator").exclude(user=person)
+    if any(_has_other_admin(place) for place in places) or staff.with_role(Role.EXCHANGE_ADMIN):
+        raise NotAllowed(
+            "There are people who can ask for this.",
+            code="factor.people_first",
+            advice="An admin of the organisation proposes it, or one of the exchange's staff.",
+        )
+    with transaction.atomic():
+        reset = SecondStepReset(user=person, at=now)
+        return _reset(reset, leave_passkeys=False, facts={"confirmed_as": "host"}, actor=actor)
+
+
+def open_reset(user: User) -> SecondStepReset | None:
+    """The reset after which the person has not proven themselves yet."""
+    newest = SecondStepReset.objects.filter(user=user).order_by("-at", "-id").first()
+    return newest if newest is not None and newest.proven_at is None else None
+
+
+def send_proof_link(reset: SecondStepReset, *, now: datetime) -> None:
+    """A letter with a one-time link; another one at the earliest after five minutes."""
+    sent = None if reset.link_expires_at is None else reset.link_expires_at - LINK_LASTS
+    if sent is not None and now < sent + LINK_AGAIN_AFTER:
+        return
+    token = fresh_token()
+    with transaction.atomic():
+        unproven = SecondStepReset.objects.filter(id=reset.id, proven_at__isnull=True)
+        if not unproven.filter(link_expires_at=reset.link_expires_at).update(
+            digest=digest_of(token), link_expires_at=now + LINK_LASTS
+        ):
+            return
+        queue_mail(
+            "account.prove_mailbox",
+            to=reset.user,
+            path=f"/sign-in/prove/{token}",
+            useful_for=LINK_LASTS,
+            now=now,
+        )
+
+
+def use_proof_link(user: User, digest: str, *, now: datetime) -> SecondStepReset:
+    """Use the link up: the mailbox is proven, by whoever has just given the password.
+
+    Errors: NotFound `reset.gone`, the same for unknown, used, too old and another person's.
+    """
+    reset = open_reset(user)
+    fresh = SecondStepReset.objects.filter(user=user, digest=digest, link_expires_at__gt=now)
+    if reset is None or not digest or not fresh.filter(id=reset.id).update(digest="", link_expires_at=now):
+        raise NotFound(
+            "This link has been used, or is too old.",
+            code="reset.gone",
+            advice="Sign in again: a new one is sent.",
+        )
+    return reset
+
+
+def mark_proven(user: User, *, how: str, now: datetime) -> None:
+    """The person has a second step again, after they proved themselves. Nothing when no reset is open."""
+    reset = open_reset(user)
+    if reset is None:
+        return
+    with transaction.atomic():
+        if SecondStepReset.objects.filter(id=reset.id, proven_at__isnull=True).update(proven_at=now):
+            record(
+                Action.FACTOR_RESET_PROVEN,
+                actor=person_alone(user),
+                subject_type="user",
+                subject_id=user.id,
+                organisation_id=None,
+                now=now,
+                facts={"how": how},
+            )
+
+
+def _has_other_admin(place: Membership) -> bool:
+    living = Membership.objects.current().filter(organisation_id=place.organisation_id)
+    return any(one.user_id != place.user_id for one in living.with_role(Role.ADMIN))
+
+
+def _reset(reset: SecondStepReset, *, leave_passkeys: bool, facts: dict[str, Fact], actor: Actor) -> User:
+    user, now = reset.user, reset.at
+    User.objects.lock(user.id)
+    CodeApp.objects.filter(user=user).delete()
+    if not leave_passkeys:
+        Passkey.objects.filter(user=user).delete()
+    RecoveryCode.objects.filter(user=user, used_at__isnull=True).delete()
+    PasswordReset.objects.filter(user=user, used_at__isnull=True).update(used_at=now)
+    User.objects.filter(id=user.id).update(session_epoch=F("session_epoch") + 1)
+    reset.save(force_insert=True)
+    queue_mail("account.second_step_ended", to=user, now=now)
+    record(
+        Action.FACTOR_RESET,
+        actor=actor,
+        subject_type="user",
+        subject_id=user.id,
+        organisation_id=Membership.objects.filter(user=user, ended_at__isnull=True)
+        .values_list("organisation_id", flat=True)
+        .first(),
+        now=now,
+        facts={"passkeys_left": leave_passkeys, **facts},
+    )
     return user

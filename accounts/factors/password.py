@@ -15,7 +15,8 @@ from django.db.models import F
 
 from accounts.audit.actions import Action
 from accounts.audit.record import record
-from accounts.errors import Invalid, NotFound
+from accounts.errors import Conflict, Invalid, NotFound, Unauthenticated
+from accounts.factors.forget import open_reset
 from accounts.factors.link_token import digest_of, fresh_token
 from accounts.factors.models import PasswordReset
 from accounts.identity.acting import Actor, person_alone, system_actor
@@ -47,11 +48,17 @@ def set_password(user: User, password: str) -> None:
     user.set_password(password)
 
 
-def change_password(user: User, password: str, *, actor: Actor, now: datetime) -> User:
+def change_password(user: User, password: str, *, current: str, actor: Actor, now: datetime) -> User:
     """Replace the password; every session ends, and a letter tells the person. Returns them anew.
 
-    Whoever calls has had the person prove their presence. Errors: Invalid `user.password_weak`.
+    Whoever calls has had the person prove their presence, and counts the tries. The `current` password is
+    asked for whenever there is one: a session may have begun by a provider's word, which is no password.
+    Errors: Unauthenticated `user.password_wrong`; Invalid `user.password_weak`.
     """
+    if user.has_usable_password() and (len(current) > LONGEST or not user.check_password(current)):
+        raise Unauthenticated(
+            "This is not your present password.", code="user.password_wrong", field="current"
+        )
     set_password(user, password)
     with transaction.atomic():
         _keep(user, actor=actor, now=now, by="person")
@@ -64,6 +71,11 @@ def ask_reset(email: str, *, now: datetime) -> None:
         return
     user = User.objects.filter(email=email.strip().lower(), is_active=True).first()
     if user is None:
+        return
+    if open_reset(user) is not None:
+        queue_mail(
+            "account.password_not_now", to=user, once=f"password-not-now:{user.id}:{now:%Y%m%d}", now=now
+        )
         return
     token = fresh_token()
     with transaction.atomic():
@@ -103,11 +115,19 @@ def reset_of(digest: str, *, now: datetime) -> PasswordReset:
 def use_reset(digest: str, password: str, *, now: datetime) -> User:
     """Set a new password by a mailed link, once. The second step stays what it was.
 
-    Errors: NotFound `reset.gone`; Invalid `user.password_weak`.
+    Errors: NotFound `reset.gone`; Invalid `user.password_weak`; Conflict `reset.second_step_open`: after a
+    second step was taken away the password of before is one of two proofs, so it is not replaced by a link.
     """
     user = reset_of(digest, now=now).user
     set_password(user, password)
     with transaction.atomic():
+        User.objects.lock(user.id)
+        if open_reset(user) is not None:
+            raise Conflict(
+                "Your second step was taken away, so your password cannot be replaced by a link now.",
+                code="reset.second_step_open",
+                advice="Sign in with the password that you had. If it is lost too, ask to be invited anew.",
+            )
         taken = PasswordReset.objects.filter(digest=digest, used_at__isnull=True, expires_at__gt=now)
         if taken.update(used_at=now) != 1:
             raise _gone()

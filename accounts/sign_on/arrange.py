@@ -1,7 +1,9 @@
-"""Setting an organisation's sign-on up: by one of its admins, for domains that it has proven.
+"""Setting an organisation's sign-on up: by two of its admins, for domains that it has proven.
 
-The provider then decides who is who among this organisation's people, and nowhere else. Whether its word
-replaces our second step takes two sides: the organisation says which `acr` means so, the exchange agrees.
+The provider then decides who is who among this organisation's people, and nowhere else. So whoever runs it
+can be any of them, and one admin alone does not arrange it: (1) one proposes, (2) another one makes it.
+Whether the provider's word replaces our second step takes two sides more: the organisation says which `acr`
+means so, and somebody of the exchange who had no hand in the arrangement agrees.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.db import IntegrityError, transaction
 
@@ -18,6 +20,10 @@ from accounts.audit.facts import Fact
 from accounts.audit.record import record
 from accounts.domains.models import DomainProof, ProofState
 from accounts.domains.names import known_domain
+from accounts.dual_control.independence import Act, require_second
+from accounts.dual_control.models import Proposal, ProposalKind
+from accounts.dual_control.propose import Asked, make, propose
+from accounts.dual_control.refused import noted
 from accounts.errors import Conflict, Invalid, NotAllowed, NotFound
 from accounts.identity.acting import Actor
 from accounts.identity.models import Organisation
@@ -40,16 +46,16 @@ class Wish:
     mfa_acr: str = ""
 
 
-def set_sign_on(organisation: Organisation, wish: Wish, *, actor: Actor, now: datetime) -> SignOn:
-    """Set or change the sign-on. The door has checked where the issuer's URL leads.
+def propose_sign_on(organisation: Organisation, wish: Wish, *, actor: Actor, now: datetime) -> Proposal:
+    """Ask to set or change the sign-on. The door has checked where the issuer's URL leads.
 
     Errors: NotFound `organisation.not_found`; NotAllowed `permission.missing`, `actor.person_needed`,
     `sign_on.domain_unproven`; Invalid `sign_on.secret`, `sign_on.domains`, `domain.name` or on a field;
-    Conflict `sign_on.domain_taken`.
+    Conflict `sign_on.domain_taken`, `proposal.waits`.
     """
     actor.require_own(organisation.id)
     actor.require(Permission.MEMBER_MANAGE)
-    person = actor.person()
+    actor.person()
     words = {
         "issuer": one_line(wish.issuer, field="issuer", limit=500),
         "client_id": one_line(wish.client_id, field="client_id", limit=300),
@@ -58,23 +64,59 @@ def set_sign_on(organisation: Organisation, wish: Wish, *, actor: Actor, now: da
     domains = _proven(organisation, wish.domains)
     with transaction.atomic():
         Organisation.objects.lock(organisation.id)
-        row = SignOn.objects.filter(organisation=organisation).first() or SignOn(organisation=organisation)
-        if not wish.secret and not row.sealed_secret:
+        row = SignOn.objects.filter(organisation=organisation).first()
+        if not wish.secret and row is None:
             raise Invalid("Give the client's secret.", code="sign_on.secret", field="secret")
-        changed = any(getattr(row, name) != value for name, value in words.items())
-        for name, value in words.items():
-            setattr(row, name, value)
-        if changed:
-            row.mfa_agreed_by = None
-        if wish.secret:
-            row.sealed_secret = seal(
-                wish.secret.encode(), keyring=current_keyring(), context=_context(row.id)
-            )
-        row.set_by_id, row.set_at = person, now
-        row.save()
-        _keep_domains(row, domains)
-        facts: dict[str, Fact] = {"issuer": row.issuer, "domains": sorted(domains)}
-        _record(Action.SIGN_ON_SET, row, actor=actor, now=now, facts=facts)
+        taken = SignOnDomain.objects.filter(domain__in=domains).exclude(sign_on__organisation=organisation)
+        if taken.exists():
+            raise _taken()
+        own = uuid4()
+        asked = Asked(
+            ProposalKind.SIGN_ON,
+            str(organisation.id),
+            {**words, "domains": sorted(domains)},
+            sealed_secret=_sealed(wish.secret, context_of(Proposal, "sealed_secret", own)),
+            id=own,
+        )
+        return propose(organisation, asked, actor=actor, now=now)
+
+
+def make_sign_on(proposal: Proposal, *, actor: Actor, now: datetime) -> SignOn:
+    """Set it as proposed, as a second person, in the caller's transaction; the proposal's secret goes.
+
+    Errors: those of `accounts.dual_control.propose.make`; NotAllowed `sign_on.domain_unproven`; Conflict
+    `sign_on.domain_taken`; Invalid `sign_on.secret`.
+    """
+    organisation = Organisation.objects.lock(proposal.organisation_id)
+    as_what = make(proposal, actor=actor, now=now)
+    asked = proposal.asked
+    domains = _proven(organisation, asked["domains"])  # again: a proof may have lapsed
+    row = SignOn.objects.filter(organisation=organisation).first() or SignOn(organisation=organisation)
+    held = set(SignOnDomain.objects.filter(sign_on_id=row.id).values_list("domain", flat=True))
+    words = {name: asked[name] for name in ("issuer", "client_id", "mfa_acr")}
+    if any(getattr(row, name) != value for name, value in words.items()) or domains - held:
+        # What the exchange agreed to was another provider, or another circle of people.
+        row.mfa_agreed_by = None
+    for name, value in words.items():
+        setattr(row, name, value)
+    if proposal.sealed_secret:
+        context = context_of(Proposal, "sealed_secret", proposal.id)
+        secret = unseal(proposal.sealed_secret, keyring=current_keyring(), context=context)
+        row.sealed_secret = _sealed(secret.decode(), _context(row.id))
+    if not row.sealed_secret:
+        raise Invalid("Give the client's secret.", code="sign_on.secret", field="secret")
+    row.set_by_id, row.set_at = proposal.proposed_by_id, now
+    row.confirmed_by_id, row.confirmed_as = proposal.decided_by_id, as_what
+    row.save()
+    Proposal.objects.filter(id=proposal.id).update(sealed_secret="")
+    _keep_domains(row, domains)
+    facts: dict[str, Fact] = {
+        "issuer": row.issuer,
+        "domains": sorted(domains),
+        "proposed_by": proposal.proposed_by_id,
+        "confirmed_as": as_what.value,
+    }
+    _record(Action.SIGN_ON_SET, row, actor=actor, now=now, facts=facts)
     return row
 
 
@@ -94,8 +136,8 @@ def remove_sign_on(organisation: Organisation, *, actor: Actor, now: datetime) -
 def agree_on_second_factor(sign_on_id: UUID, *, actor: Actor, now: datetime) -> SignOn:
     """The exchange takes this provider's `acr` for a second step.
 
-    Errors: NotAllowed `permission.missing`, `actor.person_needed`; NotFound `sign_on.not_found`; Conflict
-    `sign_on.nothing_to_agree`.
+    Errors: NotAllowed `permission.missing`, `actor.person_needed`, `sign_on.own_agreement`,
+    `second_person.…`; NotFound `sign_on.not_found`; Conflict `sign_on.nothing_to_agree`.
     """
     actor.require_over_exchange()
     person = actor.person()
@@ -103,6 +145,15 @@ def agree_on_second_factor(sign_on_id: UUID, *, actor: Actor, now: datetime) -> 
         row = SignOn.objects.filter(id=sign_on_id).first()
         if row is None:
             raise _none()
+        if person in (row.set_by_id, row.confirmed_by_id):
+            own = NotAllowed(
+                "Whoever arranged a sign-on does not agree to it for the exchange.",
+                code="sign_on.own_agreement",
+                advice="Ask somebody else of the exchange's staff.",
+            )
+            raise noted(own, actor=actor, subject_type="sign_on", subject_id=row.id)
+        act = Act(Permission.ORGANISATION_MANAGE, "sign_on.agree", "sign_on", str(row.id))
+        require_second(actor, act, now=now)
         waiting = SignOn.objects.filter(id=sign_on_id, mfa_agreed_by=None, set_at=row.set_at)
         if not waiting.exclude(mfa_acr="").update(mfa_agreed_by=person):
             raise Conflict("There is nothing to agree to.", code="sign_on.nothing_to_agree")
@@ -146,9 +197,17 @@ def _keep_domains(row: SignOn, domains: set[str]) -> None:
                 SignOnDomain(sign_on=row, domain=domain) for domain in sorted(domains - held)
             )
     except IntegrityError:
-        raise Conflict(
-            "Another organisation's sign-on covers this domain.", code="sign_on.domain_taken", field="domains"
-        ) from None
+        raise _taken() from None
+
+
+def _taken() -> Conflict:
+    return Conflict(
+        "Another organisation's sign-on covers this domain.", code="sign_on.domain_taken", field="domains"
+    )
+
+
+def _sealed(secret: str, context: str) -> str:
+    return seal(secret.encode(), keyring=current_keyring(), context=context) if secret else ""
 
 
 def _context(row_id: UUID) -> str:

@@ -58,8 +58,9 @@ class Page(View):
             response = redirect_to("web:confirm-presence", then=self.back())
         except NoOrganisation:
             response = redirect_to("web:organisation", then=self.back())
-        except Unauthenticated:
-            response = redirect_to(self._next_step(), then=self.back())
+        except Unauthenticated as refusal:
+            next_step = "web:prove-mailbox" if refusal.code == "reset.mailbox" else self._next_step()
+            response = redirect_to(next_step, then=self.back())
         except Refusal as refusal:
             response = self.refuse(refusal)
         # What people see here is for them alone, and for now: nothing of it stays in a shared browser.

@@ -27,11 +27,14 @@ INVITATION_KEY: Final = "hx_invitation"
 
 @dataclass(frozen=True, slots=True)
 class Halfway:
-    """`how` is the first proof: a password, or an organisation's own sign-on."""
+    """`how` is the first proof: a password, a mailed link, or an organisation's own sign-on. `proven_reset`
+    is the reset of the second step after which this session has proven the mailbox too.
+    """
 
     user: User
     how: str
     has_factor: bool
+    proven_reset: str = ""
 
 
 def go_halfway(request: HttpRequest, user: User, *, how: str, now: datetime) -> Halfway:
@@ -57,8 +60,18 @@ def halfway(request: HttpRequest, *, now: datetime) -> Halfway:
     if isinstance(kept, dict) and 0 <= now.timestamp() - float(kept["at"]) <= LASTS.total_seconds():
         user = User.objects.filter(id=uuid.UUID(kept["user"]), is_active=True).first()
         if user is not None and constant_time_compare(kept["digest"], user.get_session_auth_hash()):
-            return Halfway(user=user, how=str(kept["how"]), has_factor=has_factor(user.id))
+            return Halfway(
+                user=user,
+                how=str(kept["how"]),
+                has_factor=has_factor(user.id),
+                proven_reset=str(kept.get("proven_reset", "")),
+            )
     raise Unauthenticated("Sign in first.", code="sign_in.first")
+
+
+def note_mailbox_proven(request: HttpRequest, reset_id: uuid.UUID) -> None:
+    """Remember, beside the password of this session, that the mailbox was proven too."""
+    request.session[HALFWAY_KEY] = {**request.session[HALFWAY_KEY], "proven_reset": str(reset_id)}
 
 
 def is_halfway(request: HttpRequest, *, now: datetime) -> Halfway | None:

@@ -20,9 +20,11 @@ from accounts.audit.facts import Fact
 from accounts.audit.record import record
 from accounts.errors import Unauthenticated
 from accounts.factors.code_app import prove_code
+from accounts.factors.forget import mark_proven
 from accounts.factors.recovery import use_recovery_code
 from accounts.identity.acting import person_alone, system_actor
 from accounts.identity.models import User
+from accounts.sign_on.models import SignOn
 from exchange.web.halfway import Halfway, go_halfway, halfway
 from exchange.web.models import OpenSession
 from exchange.web.sessions import begin_session, renew_session
@@ -77,6 +79,7 @@ def give_passkey(request: HttpRequest, prove: Callable[[], User], *, now: dateti
         raise
     with transaction.atomic():
         forget_tries(guess_of(request, _PASSKEY_TRIES))
+    mark_proven(user, how="passkey", now=now)  # one that a reset has left
     finish(request, user, how="passkey", now=now)
     return user
 
@@ -95,11 +98,23 @@ def confirm_by_passkey(request: HttpRequest, prove: Callable[[], User], *, now: 
     presence_confirmed(request, user, how="passkey", now=now)
 
 
-def finish(request: HttpRequest, user: User, *, how: str, now: datetime) -> None:
-    """Both steps are done: forget the tries, record the success, begin the session."""
+def finish(
+    request: HttpRequest, user: User, *, how: str, now: datetime, sign_on: SignOn | None = None
+) -> None:
+    """Both steps are done: forget the tries, record the success, begin the session. `sign_on` is the
+    organisation's own that gave the first proof, or both: the record names who arranged it.
+    """
+    facts: dict[str, Fact] = {"step_up": False, "how": how}
+    if sign_on is not None:
+        facts |= {
+            "sign_on": sign_on.id,
+            "issuer": sign_on.issuer,
+            "arranged_by": sign_on.set_by_id,
+            "confirmed_by": sign_on.confirmed_by_id,
+        }
     with transaction.atomic():
         forget_tries(guess_of(request, user.email), guess_of(request, _code_tries(user)))
-        _record(Action.SIGN_IN_SUCCEEDED, user, now=now, facts={"step_up": False, "how": how})
+        _record(Action.SIGN_IN_SUCCEEDED, user, now=now, facts=facts)
     begin_session(request, user, how=how, now=now)
 
 
@@ -143,15 +158,25 @@ def sign_out(request: HttpRequest, *, now: datetime) -> None:
 
 
 def _second_step(request: HttpRequest, prove: Prove, *, how: str, now: datetime) -> User:
-    user = halfway(request, now=now).user
+    half = halfway(request, now=now)
+    user = half.user
     note_try(request, _code_tries(user), now=now, for_person=TRIES_AT_CODE)
     if not prove(user):
         _record_failure(user.email, now=now, second=True)
         raise Unauthenticated(
             "This code is wrong, too old, or was used already.", code="sign_in.code", field="code"
         )
-    finish(request, user, how=how, now=now)
+    finish(request, user, how=how, now=now, sign_on=sign_on_of(half))
     return user
+
+
+def sign_on_of(half: Halfway) -> SignOn | None:
+    """The sign-on that gave the first proof of this session, if one did."""
+    if half.how != "sign-on":
+        return None
+    return SignOn.objects.filter(
+        organisation__memberships__user=half.user, organisation__memberships__ended_at__isnull=True
+    ).first()
 
 
 def _code_tries(user: User) -> str:

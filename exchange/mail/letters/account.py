@@ -74,8 +74,28 @@ ACCOUNT: Final[Mapping[str, Letter]] = {
     "account.second_step_ended": Letter(
         _("Your second step was taken away"),
         (
-            _("An admin of your organisation has ended your second step because you had lost it."),
-            _("Set up a new one when you sign in. If you did not ask for this, tell another admin at once."),
+            _("Two people have ended your second step because you had lost it."),
+            _("Sign in with your present password; a letter proves your mailbox, and you set up a new one."),
+            _("If you did not ask for this, tell an admin of your organisation at once."),
+        ),
+    ),
+    "account.prove_mailbox": Letter(
+        _("Prove your mailbox to set up a new second step"),
+        (
+            _("Your password was given on the sign-in page after your second step was taken away."),
+            _("Open the link in the same browser. It works once, for one hour."),
+        ),
+        _("Go on"),
+        _("If it was not you, tell an admin of your organisation at once: somebody knows your password."),
+    ),
+    "account.password_not_now": Letter(
+        _("Your password cannot be replaced now"),
+        (
+            _("Somebody, probably you, has asked for a new password, but your second step was taken away."),
+            _(
+                "Until you have a new one your present password is needed. If it is lost too, an admin ends"
+                " your place and invites you anew."
+            ),
         ),
     ),
     "account.second_step_changed": Letter(

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.errors import Invalid, Throttled
+from accounts.errors import Invalid, Throttled, Unauthenticated
 from accounts.factors.link_token import digest_of
 from accounts.factors.password import ask_reset, change_password, reset_of, use_reset
 from accounts.identity.acting import person_alone
@@ -18,10 +18,11 @@ from exchange.http.permissions import PUBLIC, SOMEBODY_PRESENT
 from exchange.web import fields, sessions
 from exchange.web.account.answers import form_status, with_retry
 from exchange.web.door import Page
+from exchange.web.fields import Field
 from exchange.web.halfway import go_halfway
 from exchange.web.models import OpenSession
 from exchange.web.parts import Done
-from exchange.web.tries import note_try
+from exchange.web.tries import forget_tries, note_try
 
 RESET_KEY: Final = "hx_reset"
 ADDRESS = (
@@ -31,6 +32,9 @@ ADDRESS = (
         hint=gettext_lazy("The one that you sign in with."),
         autocomplete="username",
     ),
+)
+PRESENT_PASSWORD = (
+    fields.password("current", gettext_lazy("Present password"), autocomplete="current-password"),
 )
 NEW_PASSWORD = (
     fields.password(
@@ -50,21 +54,35 @@ class ChangePassword(Page):
     needs: ClassVar = {"GET": SOMEBODY_PRESENT, "POST": SOMEBODY_PRESENT}
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
-        return self.show("web/account/password.html", form=fields.blank(*NEW_PASSWORD))
+        return self.show("web/account/password.html", form=fields.blank(*self._asked()))
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
-        form = fields.posted(request, *NEW_PASSWORD)
+        form = fields.posted(request, *self._asked())
         before = self.somebody()
         how = OpenSession.objects.filter(session_key=request.session.session_key).values_list(
             "how", flat=True
         )
         try:
-            user = change_password(before, form.value("password"), actor=person_alone(before), now=self.now)
-        except Invalid as refusal:
-            return self.show("web/account/password.html", form=form.refused(refusal), status=400)
+            guess = note_try(request, before.email, now=self.now)
+            user = change_password(
+                before,
+                form.value("password"),
+                current=form.value("current") if before.has_usable_password() else "",
+                actor=person_alone(before),
+                now=self.now,
+            )
+        except (Invalid, Throttled, Unauthenticated) as refusal:
+            page = self.show(
+                "web/account/password.html", form=form.refused(refusal), status=form_status(refusal)
+            )
+            return with_retry(page, refusal)
+        forget_tries(guess)
         sessions.begin_session(request, user, how=how.first() or "app", now=self.now)
         messages.success(request, _("Your password is changed, and all other sessions are ended."))
         return HttpResponseRedirect(reverse("web:account"))
+
+    def _asked(self) -> tuple[Field, ...]:
+        return (*PRESENT_PASSWORD, *NEW_PASSWORD) if self.somebody().has_usable_password() else NEW_PASSWORD
 
 
 class Forgotten(Page):

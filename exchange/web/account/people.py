@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.credentials.models import Credential
 from accounts.errors import Conflict, Invalid, NotAllowed, NotFound, Refusal
-from accounts.factors.forget import forget_factors
+from accounts.factors.forget import propose_reset
 from accounts.identity.models import ConfirmedAs, Membership, Organisation
 from accounts.identity.roles import Permission, Role
 from accounts.membership.confirm import review_place
@@ -216,17 +216,21 @@ class ReviewPlace(Page):
         return HttpResponseRedirect(reverse("web:people"))
 
 
-class ForgetFactors(Page):
+class ProposeReset(Page):
     needs: ClassVar = {"POST": _MANAGE}
 
     def back(self) -> str:
         return reverse("web:person", args=[self.kwargs["membership_id"]])
 
     def post(self, request: HttpRequest, membership_id: int) -> HttpResponseBase:
-        user = forget_factors(membership_id, actor=self.actor, now=self.now)
-        messages.success(
-            request, _("%(name)s sets up a new second step when signing in.") % {"name": apart(user.name)}
+        propose_reset(
+            membership_id,
+            note=request.POST.get("note", ""),
+            leave_passkeys="leave_passkeys" in request.POST,
+            actor=self.actor,
+            now=self.now,
         )
+        messages.success(request, _("Proposed. Nothing changes until another admin confirms it."))
         return HttpResponseRedirect(self.back())
 
 

@@ -8,19 +8,26 @@ from typing import ClassVar
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.arrangements.confirm import confirm_proposal
+from accounts.dual_control.exempt import ACTS, propose_exemption
 from accounts.dual_control.models import Proposal, ProposalKind
-from accounts.dual_control.propose import ARRANGE, end_proposal, open_proposals
+from accounts.dual_control.propose import ARRANGE, STAND_IN, end_proposal, open_proposals
+from accounts.errors import Conflict, Invalid, NotAllowed, NotFound, Refusal
+from accounts.factors.forget import propose_reset
 from accounts.identity.acting import Actor
-from exchange.http.permissions import ANY_MEMBER, Need
+from accounts.identity.models import Membership
+from exchange.http.permissions import ANY_MEMBER, Need, person
+from exchange.web import fields
+from exchange.web.account.answers import form_status
 from exchange.web.account.words import ROLE
 from exchange.web.door import Page
+from exchange.web.fields import Form, Option
 from exchange.web.words import Words, word
 
 _PRESENT = Need(person=True)
@@ -42,6 +49,19 @@ CHECK: Words = {
     ),
     ProposalKind.EXEMPTION: gettext_lazy("Speak to the person before you confirm it."),
 }
+ACT: Words = {
+    "submission.approve": gettext_lazy("Approve a submission"),
+    "submission.agree": gettext_lazy("Agree to a submission for the exchange"),
+    "proposal.make": gettext_lazy("Confirm a proposal about people or sign-on"),
+    "membership.review": gettext_lazy("Review a place"),
+    "sign_on.agree": gettext_lazy("Agree to a provider’s second factor"),
+    "key.confirm": gettext_lazy("Confirm a signing key"),
+    "list_change.confirm": gettext_lazy("Make a change of a list"),
+    "transfer.confirm": gettext_lazy("Confirm the handing over of a list"),
+    "access.agree": gettext_lazy("Agree to give a list out"),
+    "measure.carry_out": gettext_lazy("Carry a measure out"),
+    "decision.take": gettext_lazy("Take a decision about an application"),
+}
 FIELD: Words = {
     "roles": gettext_lazy("Roles"),
     "issuer": gettext_lazy("Issuer"),
@@ -52,6 +72,35 @@ FIELD: Words = {
     "act": gettext_lazy("Act"),
     "subject_id": gettext_lazy("About"),
 }
+
+
+_EMAIL = fields.email("email", gettext_lazy("E-mail address"), autocomplete="off")
+_NOTE = fields.textarea(
+    "note",
+    gettext_lazy("Whom you spoke to, when, and on which number"),
+    hint=gettext_lazy("A call back on a number from our own records. It stays on record."),
+)
+RESET = (
+    _EMAIL,
+    _NOTE,
+    fields.checkboxes(
+        "leave_passkeys",
+        gettext_lazy("Passkeys"),
+        [Option("yes", gettext_lazy("Leave the passkeys: only the phone or the codes are lost"))],
+        optional=True,
+    ),
+)
+EXEMPTION = (
+    _EMAIL,
+    fields.select("act", gettext_lazy("Act"), [Option(one, word(ACT, one)) for one in ACTS]),
+    fields.text(
+        "subject_id",
+        gettext_lazy("About"),
+        hint=gettext_lazy("The id at the end of the address of the page where it is done."),
+        spellcheck=False,
+    ),
+    _NOTE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +129,74 @@ class Proposals(Page):
         if not actor.is_over_exchange:
             actor.require(ARRANGE)
         cards = [card_of(one, actor) for one in open_proposals(actor, now=self.now)]
-        return self.show("web/account/proposals.html", cards=cards)
+        return self.show("web/account/proposals.html", cards=cards, staff=actor.is_over_exchange)
+
+
+class AskReset(Page):
+    """The exchange's staff, about a member's only admin, or somebody who belongs to several members."""
+
+    needs: ClassVar = {"GET": person(STAND_IN), "POST": person(STAND_IN)}
+
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        return self._form(fields.blank(*RESET))
+
+    def post(self, request: HttpRequest) -> HttpResponseBase:
+        form = fields.posted(request, *RESET)
+        try:
+            propose_reset(
+                _place_of(form.value("email")),
+                note=form.value("note"),
+                leave_passkeys="yes" in form.values("leave_passkeys"),
+                actor=self.actor,
+                now=self.now,
+            )
+        except (Invalid, Conflict, NotAllowed, NotFound) as refusal:
+            return self._form(form.refused(refusal), refusal)
+        messages.success(request, _("Proposed. Nothing changes until another person confirms it."))
+        return HttpResponseRedirect(reverse("web:proposals"))
+
+    def _form(self, form: Form, refusal: Refusal | None = None) -> HttpResponse:
+        return self.show(
+            "web/account/ask_staff.html",
+            form=form,
+            status=form_status(refusal),
+            title=_("Take a second step away"),
+            action=reverse("web:ask-reset"),
+        )
+
+
+class AskExemption(Page):
+    """The exchange's staff let somebody be the second person of one act, soon after a reset."""
+
+    needs: ClassVar = {"GET": person(STAND_IN), "POST": person(STAND_IN)}
+
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        return self._form(fields.blank(*EXEMPTION))
+
+    def post(self, request: HttpRequest) -> HttpResponseBase:
+        form = fields.posted(request, *EXEMPTION)
+        try:
+            propose_exemption(
+                email=form.value("email"),
+                act=form.value("act"),
+                subject_id=form.value("subject_id"),
+                note=form.value("note"),
+                actor=self.actor,
+                now=self.now,
+            )
+        except (Invalid, Conflict, NotFound) as refusal:
+            return self._form(form.refused(refusal), refusal)
+        messages.success(request, _("Proposed. Nothing changes until another person confirms it."))
+        return HttpResponseRedirect(reverse("web:proposals"))
+
+    def _form(self, form: Form, refusal: Refusal | None = None) -> HttpResponse:
+        return self.show(
+            "web/account/ask_staff.html",
+            form=form,
+            status=form_status(refusal),
+            title=_("Allow one act soon after a reset"),
+            action=reverse("web:ask-exemption"),
+        )
 
 
 class ConfirmProposal(Page):
@@ -109,15 +225,23 @@ class EndProposal(Page):
         return HttpResponseRedirect(self.back())
 
 
+def _place_of(email: str) -> int:
+    """The place of the person of this address; 0, which is nobody's, when there is none."""
+    if "\x00" in email:
+        return 0
+    living = Membership.objects.current().filter(user__email=email.strip().lower())
+    return living.order_by("id").values_list("id", flat=True).first() or 0
+
+
 def card_of(proposal: Proposal, actor: Actor) -> ProposalCard:
-    person = proposal.person
+    whom = proposal.person
     return ProposalCard(
         id=proposal.id,
         what=word(WHAT, proposal.kind),
         check=word(CHECK, proposal.kind),
         organisation=proposal.organisation.name if proposal.organisation_id != actor.organisation_id else "",
-        whom=str(person) if person else "",
-        email=person.email if person else "",
+        whom=str(whom) if whom else "",
+        email=whom.email if whom else "",
         proposed_by=str(proposal.proposed_by),
         created=proposal.created_at,
         until=proposal.expires_at,
@@ -132,4 +256,6 @@ def _shown(name: str, value: object) -> str:
         return ", ".join(word(ROLE, role) for role in value)
     if isinstance(value, list):
         return ", ".join(str(one) for one in value)
+    if name == "act":
+        return word(ACT, str(value))
     return _("Yes") if value is True else str(value)

@@ -9,10 +9,13 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.utils.translation import gettext as _
 
-from accounts.errors import Conflict, Corrupt, Invalid, Refusal, Throttled, Unauthenticated
+from accounts.errors import Conflict, Corrupt, Invalid, NotAllowed, Refusal, Throttled, Unauthenticated
 from accounts.factors import totp
 from accounts.factors.code_app import set_up_code_app
+from accounts.factors.forget import mark_proven, open_reset, send_proof_link, use_proof_link
+from accounts.factors.link_token import digest_of
 from accounts.factors.recovery import issue_recovery_codes
 from accounts.factors.standing import standing_of
 from accounts.identity.acting import person_alone
@@ -24,7 +27,8 @@ from exchange.web.account.answers import demo_code, form_status, with_retry
 from exchange.web.account.picture import picture_of
 from exchange.web.door import Page, safe_next
 from exchange.web.forms import text
-from exchange.web.halfway import Halfway, halfway
+from exchange.web.halfway import Halfway, halfway, note_mailbox_proven
+from exchange.web.parts import Done
 from exchange.web.refusals import told
 
 SEED_KEY: Final = "hx_new_seed"
@@ -44,7 +48,17 @@ class HalfwayPage(Page):
         half = halfway(self.request, now=self.now)
         if half.has_factor is not with_factor:
             raise Unauthenticated("Take the other step.", code="sign_in.first")
+        if not with_factor:
+            self._require_proven(half)
         return half
+
+    def _require_proven(self, half: Halfway) -> None:
+        """After others took the second step away: the password of before, and the mailbox. Errors:
+        Unauthenticated `reset.mailbox`, which leads to the page that sends the letter.
+        """
+        reset = open_reset(half.user)
+        if reset is not None and (half.how != "password" or half.proven_reset != str(reset.id)):
+            raise Unauthenticated("Prove your mailbox first.", code="reset.mailbox")
 
     def on(self) -> HttpResponse:
         return HttpResponseRedirect(safe_next(self.request))
@@ -135,10 +149,47 @@ class SetUpApp(HalfwayPage):
         return show_app_form(self, user, refusal, action=reverse("web:set-up-app"))
 
 
+class ProveMailbox(HalfwayPage):
+    """Sends the letter, and waits for its link: after others took this person's second step away."""
+
+    needs: ClassVar = {"GET": PUBLIC}
+
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        half = halfway(request, now=self.now)
+        reset = open_reset(half.user)
+        if reset is None:
+            raise Unauthenticated("Take the other step.", code="sign_in.first")
+        if half.how != "password":
+            raise NotAllowed(
+                "Your second step was taken away, so only your password and your mailbox together prove you.",
+                code="reset.by_password",
+                advice="Sign in with your password. If it is lost too, ask an admin to invite you anew.",
+            )
+        send_proof_link(reset, now=self.now)
+        return self.show("web/account/prove_mailbox.html", done=Done(_("Look into your mailbox")))
+
+
+class UseProof(HalfwayPage):
+    """The mailed link: it counts in the session that has given the password, and nowhere else."""
+
+    needs: ClassVar = {"GET": PUBLIC}
+
+    def back(self) -> str:
+        return self.request.get_full_path()
+
+    def get(self, request: HttpRequest, token: str) -> HttpResponseBase:
+        half = halfway(request, now=self.now)
+        reset = use_proof_link(half.user, digest_of(token), now=self.now)
+        note_mailbox_proven(request, reset.id)
+        return HttpResponseRedirect(reverse("web:set-up"))
+
+
 def first_factor_done(page: HalfwayPage, user: User, *, how: str) -> HttpResponse:
     """Signed in at last; the recovery codes are shown on the answer itself, this once."""
+    mark_proven(user, how=how, now=page.now)
     codes = issue_recovery_codes(user, actor=person_alone(user), now=page.now)
-    sign_in.finish(page.request, user, how=how, now=page.now)
+    sign_on = sign_in.sign_on_of(halfway(page.request, now=page.now))
+    sign_in.finish(page.request, user, how=how, now=page.now, sign_on=sign_on)
     return page.show("web/account/recovery_codes.html", codes=codes, onwards=safe_next(page.request))
 
 

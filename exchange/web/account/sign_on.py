@@ -14,15 +14,17 @@ from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts.dual_control.models import Proposal, ProposalKind
 from accounts.errors import Conflict, Invalid, NotAllowed, Refusal, Throttled, Unauthenticated
+from accounts.factors.forget import open_reset
 from accounts.identity.models import Organisation
 from accounts.identity.roles import Permission
 from accounts.sign_on.arrange import (
     Wish,
     agree_on_second_factor,
+    propose_sign_on,
     proven_domains,
     remove_sign_on,
-    set_sign_on,
 )
 from accounts.sign_on.models import SignOn
 from accounts.sign_on.recognise import recognise, second_factor_counts, sign_on_for
@@ -108,8 +110,9 @@ class Return(Page):
             user = recognise(sign_on, statement, now=self.now)
         except Unauthenticated as refusal:
             return self.refuse(refusal)
-        if second_factor_counts(sign_on, statement):
-            sign_in.finish(request, user, how="sign-on", now=self.now)
+        # After others took a second step away a provider's word is no proof, whatever was agreed.
+        if second_factor_counts(sign_on, statement) and open_reset(user) is None:
+            sign_in.finish(request, user, how="sign-on", now=self.now, sign_on=sign_on)
             return HttpResponseRedirect(errand.next)
         half = go_halfway(request, user, how="sign-on", now=self.now)
         return redirect_to("web:second-step" if half.has_factor else "web:set-up", then=errand.next)
@@ -159,10 +162,10 @@ class Settings(Page):
         )
         try:
             checked_issuer(wish.issuer)
-            set_sign_on(self._organisation(), wish, actor=self.actor, now=self.now)
+            propose_sign_on(self._organisation(), wish, actor=self.actor, now=self.now)
         except (Invalid, Conflict, NotAllowed) as refusal:
             return self._form(row, form.refused(refusal), refusal)
-        messages.success(request, _("Single sign-on is set. Try it in another browser before you sign out."))
+        messages.success(request, _("Proposed. Nothing changes until another admin confirms it."))
         return HttpResponseRedirect(reverse("web:sign-on"))
 
     def _form(self, row: SignOn | None, form: Form, refusal: Refusal | None = None) -> HttpResponse:
@@ -178,6 +181,9 @@ class Settings(Page):
             back=back_address(),
             proven=proven_domains(self.actor.organisation()),
             asking=asking,
+            waits=Proposal.objects.open(self.now)
+            .filter(organisation_id=self.actor.organisation(), kind=ProposalKind.SIGN_ON)
+            .exists(),
         )
 
     def _row(self) -> SignOn | None:

@@ -92,6 +92,25 @@ ACCOUNT: Final[Mapping[str, Phrase]] = {
     "sign_on.domain_taken": Phrase(_("Another organisation’s sign-on covers this domain.")),
     "sign_on.not_found": Phrase(_("There is no single sign-on.")),
     "sign_on.nothing_to_agree": Phrase(_("There is nothing to agree to.")),
+    "factor.colleague_needed": Phrase(_("Another admin of the organisation can ask for this.")),
+    "reset.by_password": Phrase(
+        _("Your second step was taken away, so only your password and your mailbox together prove you."),
+        _("Sign in with your password. If it is lost too, ask an admin to invite you anew."),
+    ),
+    "reset.second_step_open": Phrase(
+        _("Your second step was taken away, so your password cannot be replaced by a link now."),
+        _("Sign in with the password that you had. If it is lost too, ask to be invited anew."),
+    ),
+    "user.password_wrong": Phrase(_("This is not your present password.")),
+    "user.not_found": Phrase(_("There is no person with this e-mail address.")),
+    "exemption.act": Phrase(_("There is no such act.")),
+    "exemption.subject": Phrase(_("This is no id of ours.")),
+    "exemption.not_needed": Phrase(_("Nothing keeps this person from acting.")),
+    "exemption.exists": Phrase(_("This is allowed already.")),
+    "sign_on.own_agreement": Phrase(
+        _("Whoever arranged a sign-on does not agree to it for the exchange."),
+        _("Ask somebody else of the exchange’s staff."),
+    ),
     "second_person.left": Phrase(
         _("This person no longer has the role that this takes."), _("Ask somebody who has it.")
     ),

@@ -105,11 +105,15 @@ def test_suspension_kills_a_live_session_and_its_entry() -> None:
 def test_a_changed_password_ends_every_other_session_and_is_told() -> None:
     someone = cast.harbor().viewer.user
     here, there = signed_in(someone), signed_in(someone)
-    weak = here.post("/account/password", {"password": "password1234"})
+    wrong = here.post("/account/password", {"current": "not mine at all", "password": NEW})
+    assert wrong.status_code == HTTPStatus.BAD_REQUEST
+    assert "This is not your present password." in text_of(wrong)
+    weak = here.post("/account/password", {"current": cast.PASSWORD, "password": "password1234"})
     assert weak.status_code == HTTPStatus.BAD_REQUEST
     assert "too common" in text_of(weak) or "too short" in text_of(weak)
     assert "password1234" not in text_of(weak)
-    assert here.post("/account/password", {"password": NEW}).headers["Location"] == "/account"
+    changed = here.post("/account/password", {"current": cast.PASSWORD, "password": NEW})
+    assert changed.headers["Location"] == "/account"
     assert (is_in(here), is_in(there)) == (True, False)
     assert Client().post("/sign-in", {"email": someone.email, "password": cast.PASSWORD}).status_code == 400
     assert Client().post("/sign-in", {"email": someone.email, "password": NEW}).status_code == 302
@@ -121,7 +125,8 @@ def test_a_changed_password_ends_every_other_session_and_is_told() -> None:
 )
 def test_weak_passwords_are_refused(password: str) -> None:
     client = signed_in(cast.harbor().viewer.user)
-    assert client.post("/account/password", {"password": password}).status_code == HTTPStatus.BAD_REQUEST
+    answer = client.post("/account/password", {"current": cast.PASSWORD, "password": password})
+    assert answer.status_code == HTTPStatus.BAD_REQUEST
 
 
 @pytest.mark.parametrize("address", ["/account/password", "/account/recovery-codes", "/account/passkeys/new"])

@@ -16,11 +16,10 @@ from django.utils import timezone
 from accounts.audit.models import AuditEvent
 from accounts.credentials.authenticate import actor_for_key
 from accounts.errors import Refusal
-from accounts.factors.models import CodeApp
 from accounts.identity.models import Membership, User
 from accounts.identity.roles import Role
 from accounts.membership.invite import accept_as_new, invite
-from accounts.membership.members import add_member, change_roles, end_membership
+from accounts.membership.members import change_roles, end_membership
 from accounts.membership.models import Invitation
 from accounts.membership.register import suspend_organisation
 from tests import cast
@@ -241,25 +240,6 @@ def test_leaving_ends_sessions_and_credentials_at_once() -> None:
     assert gone.get("/account").status_code == HTTPStatus.FOUND
     with pytest.raises(Refusal):
         actor_for_key(key, now=cast.NOW)
-
-
-def test_a_colleague_who_lost_everything_sets_up_anew_and_nobody_does_that_to_a_guest() -> None:
-    harbor = cast.harbor()
-    someone = harbor.viewer.user
-    theirs = signed_in(someone)
-    admin = signed_in(harbor.admin.user)
-    place = someone.memberships.get()
-    admin.post(f"/organisation/people/{place.id}/second-step")
-    assert not CodeApp.objects.filter(user=someone).exists()
-    assert theirs.get("/account").status_code == HTTPStatus.FOUND
-    again = Client().post("/sign-in", {"email": someone.email, "password": cast.PASSWORD})
-    assert again.headers["Location"] == "/sign-in/set-up"
-    add_member(harbor.signer.user, cast.lumen().organisation, roles=["viewer"], actor=cast.HOST, now=cast.NOW)
-    guest = harbor.signer.user.memberships.get(organisation=harbor.organisation)
-    refused = admin.post(f"/organisation/people/{guest.id}/second-step")
-    assert refused.status_code == HTTPStatus.FORBIDDEN
-    own = harbor.admin.user.memberships.get()
-    assert admin.post(f"/organisation/people/{own.id}/second-step").status_code == HTTPStatus.FORBIDDEN
 
 
 def test_the_people_page_asks_no_more_for_more_people() -> None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,11 +19,14 @@ import httpx
 import pytest
 from django.test import Client
 
+from accounts.arrangements.confirm import confirm_proposal
+from accounts.audit.models import AuditEvent
 from accounts.domains.models import DomainProof, ProofState
-from accounts.errors import Refusal
+from accounts.dual_control.models import Proposal, SecondStepReset
+from accounts.errors import NotAllowed, Refusal
 from accounts.identity.models import Organisation
 from accounts.membership.members import add_member, end_membership
-from accounts.sign_on.arrange import Wish, agree_on_second_factor, secret_of, set_sign_on
+from accounts.sign_on.arrange import Wish, agree_on_second_factor, propose_sign_on, secret_of
 from accounts.sign_on.models import SignOn, SignOnBinding
 from accounts.vetting.models import Case
 from exchange.sign_on.fetch import Unanswered, checked_issuer, fetch_json
@@ -89,7 +93,14 @@ def prove(organisation: Organisation, domain: str = "example.org") -> None:
 def arranged(crew: cast.Crew, provider: Provider, *, mfa_acr: str = "") -> SignOn:
     prove(crew.organisation)
     wish = Wish(provider.issuer, CLIENT, SECRET, ("example.org",), mfa_acr)
-    return set_sign_on(crew.organisation, wish, actor=crew.admin.actor, now=cast.NOW)
+    return set_by_two(crew, wish)
+
+
+def set_by_two(crew: cast.Crew, wish: Wish, *, now: datetime = cast.NOW) -> SignOn:
+    """One admin proposes, the other one makes it."""
+    proposal = propose_sign_on(crew.organisation, wish, actor=crew.admin.actor, now=now)
+    confirm_proposal(proposal.id, actor=crew.second_admin.actor, now=now)
+    return SignOn.objects.get(organisation=crew.organisation)
 
 
 def leave(client: Client, email: str = "vera.of.harbor@example.org", *, then: str = "/lists") -> str:
@@ -225,13 +236,78 @@ def test_the_provider_replaces_our_second_step_only_when_both_sides_agreed(provi
     weaker = Client()
     assert go(weaker, leave(weaker)).headers["Location"].startswith("/sign-in/set-up")
     wish = Wish(provider.issuer, CLIENT, "", ("example.org",), "urn:other")
-    set_sign_on(harbor.organisation, wish, actor=harbor.admin.actor, now=cast.NOW)
+    set_by_two(harbor, wish)
     row.refresh_from_db()
     assert row.mfa_agreed_by is None, "agreed was to something else"
     assert secret_of(row) == SECRET, "an empty field keeps the secret"
     assert SECRET not in str(SignOn.objects.values())
     with pytest.raises(Refusal):
         agree_on_second_factor(row.id, actor=cast.stranger().actor, now=cast.NOW)
+
+
+def test_whoever_arranged_it_does_not_agree_for_the_exchange(provider: Provider) -> None:
+    harbor, operator = cast.harbor(), cast.operator()
+    for person in (harbor.admin, harbor.second_admin):
+        add_member(
+            person.user, operator.organisation, roles=["exchange-admin"], actor=cast.HOST, now=cast.NOW
+        )
+    row = arranged(harbor, provider, mfa_acr="urn:two")
+    for person in (harbor.admin, harbor.second_admin):
+        staff = cast.acting(person.user, operator.organisation)
+        with pytest.raises(NotAllowed) as refusal:
+            agree_on_second_factor(row.id, actor=staff, now=cast.NOW)
+        assert refusal.value.code == "sign_on.own_agreement"
+    agree_on_second_factor(row.id, actor=operator.admin.actor, now=cast.NOW)
+
+
+def test_another_domain_ends_what_the_exchange_agreed_to(provider: Provider) -> None:
+    harbor, operator = cast.harbor(), cast.operator()
+    row = arranged(harbor, provider, mfa_acr="urn:two")
+    agree_on_second_factor(row.id, actor=operator.admin.actor, now=cast.NOW)
+    set_by_two(harbor, Wish(provider.issuer, CLIENT, "", ("example.org",), "urn:two"))
+    row.refresh_from_db()
+    assert row.mfa_agreed_by == operator.admin.user, "the same as before"
+    DomainProof.objects.update(domain="example.org")
+    case = Case.objects.create(
+        id="T-more", purpose="application", organisation=harbor.organisation, email="y@example.org",
+        code_digest="more", code_sent_at=cast.NOW, created_at=cast.NOW, changed_at=cast.NOW,
+    )  # fmt: skip
+    DomainProof.objects.create(
+        case=case, organisation=harbor.organisation, domain="more.example", state=ProofState.PROVEN,
+        created_at=cast.NOW,
+    )  # fmt: skip
+    set_by_two(harbor, Wish(provider.issuer, CLIENT, "", ("example.org", "more.example"), "urn:two"))
+    row.refresh_from_db()
+    assert row.mfa_agreed_by is None
+
+
+def test_a_provider_does_not_speak_for_somebody_whose_second_step_was_taken_away(provider: Provider) -> None:
+    harbor, operator = cast.harbor(), cast.operator()
+    row = arranged(harbor, provider, mfa_acr="urn:two")
+    agree_on_second_factor(row.id, actor=operator.admin.actor, now=cast.NOW)
+    provider.be(email="vera.of.harbor@example.org", acr="urn:two")
+    SecondStepReset.objects.create(user=harbor.viewer.user, at=cast.NOW)
+    client = Client()
+    assert go(client, leave(client)).headers["Location"].startswith("/sign-in/set-up")
+    assert client.get("/sign-in/set-up").headers["Location"].startswith("/sign-in/prove")
+    refused = client.get("/sign-in/prove")
+    assert refused.status_code == HTTPStatus.FORBIDDEN
+    assert "only your password and your mailbox together prove you" in text_of(refused)
+    assert "_auth_user_id" not in client.session
+
+
+def test_the_record_says_who_arranged_the_sign_on_of_a_session(provider: Provider) -> None:
+    harbor = cast.harbor()
+    row = arranged(harbor, provider)
+    code = cast.fresh_code(harbor.viewer.user)
+    client = Client()
+    go(client, leave(client))
+    client.post("/sign-in/code", {"code": code})
+    facts = AuditEvent.objects.filter(action="sign_in.succeeded").latest("number").facts
+    assert facts["sign_on"] == str(row.id)
+    assert facts["issuer"] == provider.issuer
+    assert facts["arranged_by"] == str(harbor.admin.user.id)
+    assert facts["confirmed_by"] == str(harbor.second_admin.user.id)
 
 
 def test_an_admin_sets_it_for_proven_domains_alone(provider: Provider) -> None:
@@ -242,6 +318,18 @@ def test_an_admin_sets_it_for_proven_domains_alone(provider: Provider) -> None:
     assert "has not proven" in text_of(refused)
     prove(harbor.organisation)
     assert admin.post("/organisation/sign-on", wish).headers["Location"] == "/organisation/sign-on"
+    page = text_of(admin.get("/organisation/sign-on"))
+    assert "waits for a second person" in page
+    assert not SignOn.objects.exists(), "nothing changes until another admin confirms it"
+    waiting = Proposal.objects.get()
+    assert SECRET not in str(Proposal.objects.values())
+    own = admin.post(f"/organisation/proposals/{waiting.id}/confirm")
+    assert own.status_code == HTTPStatus.FORBIDDEN
+    assert AuditEvent.objects.latest("number").facts["code"] == "proposal.second_person"
+    other = signed_in(harbor.second_admin.user)
+    assert provider.issuer in text_of(other.get("/organisation/proposals"))
+    assert other.post(f"/organisation/proposals/{waiting.id}/confirm").status_code == HTTPStatus.FOUND
+    assert Proposal.objects.get().sealed_secret == ""
     page = text_of(admin.get("/organisation/sign-on"))
     assert SECRET not in page
     assert provider.issuer in page

@@ -18,6 +18,7 @@ from fido2.utils import websafe_encode
 from fido2.webauthn import Aaguid, AttestedCredentialData
 from tuf.api.metadata import Root
 
+from accounts.arrangements.confirm import confirm_proposal
 from accounts.audit.models import AuditEvent
 from accounts.domains.models import DomainProof, ProofState
 from accounts.factors.models import Passkey
@@ -31,7 +32,7 @@ from accounts.membership.duty_contacts import add_duty_contact
 from accounts.membership.invite import invite
 from accounts.membership.members import add_member
 from accounts.membership.models import Agreement
-from accounts.sign_on.arrange import Wish, set_sign_on
+from accounts.sign_on.arrange import Wish, propose_sign_on
 from accounts.standing.measures import propose_measure
 from accounts.standing.models import Condition, Standing
 from accounts.vetting.cases import add_note, ask_for_information, declare_conflict
@@ -214,7 +215,8 @@ def _sign_on(crew: cast.Crew, now: datetime) -> None:
     wish = Wish(
         "https://idp.example", "hash-exchange", "a secret of the provider", ("harbor.example",), "mfa"
     )
-    set_sign_on(crew.organisation, wish, actor=crew.admin.actor, now=now)
+    proposal = propose_sign_on(crew.organisation, wish, actor=crew.admin.actor, now=now)
+    confirm_proposal(proposal.id, actor=crew.second_admin.actor, now=now)
 
 
 def _handed_in(browser: Client, list_id: str) -> dict[str, Any]:
