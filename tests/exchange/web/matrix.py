@@ -57,6 +57,8 @@ MATRIX: dict[str, dict[str, str]] = {
     "second-step": {"GET": PUBLIC, "POST": PUBLIC},
     "recovery-step": {"GET": PUBLIC, "POST": PUBLIC},
     "passkey-sign-in": {"GET": PUBLIC, "POST": PUBLIC},
+    "prove-mailbox": {"GET": PUBLIC},
+    "use-proof": {"GET": PUBLIC},
     "set-up": {"GET": PUBLIC},
     "set-up-app": {"GET": PUBLIC, "POST": PUBLIC},
     "set-up-passkey": {"GET": PUBLIC, "POST": PUBLIC},
@@ -87,6 +89,12 @@ MATRIX: dict[str, dict[str, str]] = {
     "person": {"GET": PEOPLE, "POST": PERSON + PEOPLE},
     "end-membership": {"POST": PERSON + PEOPLE},
     "forget-factors": {"POST": PERSON + PEOPLE},
+    "review-place": {"POST": PERSON + PEOPLE},
+    "proposals": {"GET": MEMBER},
+    "confirm-proposal": {"POST": PERSON + MEMBER},
+    "end-proposal": {"POST": PERSON + MEMBER},
+    "ask-reset": {"GET": PERSON + STAFF, "POST": PERSON + STAFF},
+    "ask-exemption": {"GET": PERSON + STAFF, "POST": PERSON + STAFF},
     "new-list": {"GET": PERSON + MANAGE, "POST": PERSON + MANAGE},
     "settings": {"GET": VIEW},
     "change-settings": {"GET": PERSON + MANAGE, "POST": PERSON + MANAGE},
@@ -220,6 +228,8 @@ MATRIX: dict[str, dict[str, str]] = {
 # Pages that ask, beyond their declared need, for one of several rights: a role may have either.
 ONE_OF: dict[tuple[str, str], set[str]] = {
     ("GET", "browser-key"): {SIGN, KEY},
+    # The second person of an arrangement: an admin, or the exchange's staff where there is none.
+    ("GET", "proposals"): {PEOPLE, STAFF},
 }
 
 NOT_PAGES = {"language"}  # Django's own: it keeps a choice in a cookie and goes back

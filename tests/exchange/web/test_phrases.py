@@ -37,6 +37,9 @@ _HEARD = (
     "accounts/domains",
     "accounts/membership/agreements.py",
     "accounts/membership/duty_contacts.py",
+    "accounts/membership/confirm.py",
+    "accounts/dual_control",
+    "accounts/factors/forget.py",
     "exchange/sharing/part.py",
     "exchange/web",
     "exchange/http/pages.py",
@@ -50,6 +53,10 @@ _HEARD = (
 )
 # Said to programs, to the operator, or turned into another page before anybody reads it.
 _UNHEARD = {
+    "reset.mailbox",
+    "proposal.people_first",
+    "factor.people_first",
+    "exemption.by_staff",
     "list.sandbox",
     "list.released",
     "upload.checksum",
