@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.utils import timezone
 
+from accounts.dual_control.models import Proposal
 from accounts.factors import totp
 from accounts.factors.code_app import seed_of, set_up_code_app
 from accounts.factors.models import CodeApp
@@ -27,6 +28,7 @@ from accounts.identity.models import Membership, Organisation, OrganisationKind,
 from accounts.identity.roles import Role
 from accounts.membership.members import add_member
 from accounts.membership.register import create_organisation, create_user
+from hashsets.trust.arrangements import confirm_arrangement
 
 NOW = datetime(2026, 1, 15, 9, 0, tzinfo=UTC)
 PASSWORD = "correct-horse-battery-staple"  # everybody's, so that a test can sign anybody in
@@ -147,6 +149,12 @@ def person(organisation: Organisation, name: str, roles: Iterable[str], *, now: 
         user = create_user(email=email, name=name, password=PASSWORD, actor=HOST, now=now)
         add_member(user, organisation, roles=roles, actor=HOST, now=now)
     return Person(user=user, actor=acting(user, organisation))
+
+
+def second(proposal: Proposal | None, actor: Actor, *, now: datetime = NOW) -> Proposal:
+    """The second person's yes to what was proposed."""
+    assert proposal is not None, "nothing was proposed"
+    return confirm_arrangement(proposal.id, actor=actor, now=now)
 
 
 def acting(user: User, organisation: Organisation) -> Actor:

@@ -19,7 +19,7 @@ from accounts.membership.confirm import confirm_place
 from accounts.sign_on.arrange import make_sign_on
 
 Make = Callable[..., Any]
-_MAKE: Final[Mapping[str, Make]] = {
+MAKE: Final[Mapping[str, Make]] = {
     ProposalKind.PLACE: confirm_place,
     ProposalKind.SIGN_ON: make_sign_on,
     ProposalKind.SECOND_STEP: make_reset,
@@ -27,15 +27,18 @@ _MAKE: Final[Mapping[str, Make]] = {
 }
 
 
-def confirm_proposal(proposal_id: UUID, *, actor: Actor, now: datetime) -> Proposal:
-    """Make what was proposed, as a second person, and bring it about.
+def confirm_proposal(
+    proposal_id: UUID, *, actor: Actor, now: datetime, makers: Mapping[str, Make] = MAKE
+) -> Proposal:
+    """Make what was proposed, as a second person, and bring it about. `makers` are the verbs by kind: the
+    floor above knows more of them.
 
     Errors: NotFound `proposal.not_found`; those of `accounts.dual_control.propose.make`; and what the
     arrangement itself refuses, in which case the proposal waits on.
     """
     with transaction.atomic():
         proposal = seen_proposal(proposal_id, actor=actor, now=now)
-        _MAKE[proposal.kind](proposal, actor=actor, now=now)
+        makers[proposal.kind](proposal, actor=actor, now=now)
         record_proposal(
             Action.PROPOSAL_CONFIRMED,
             proposal,

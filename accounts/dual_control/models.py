@@ -20,6 +20,11 @@ class ProposalKind(models.TextChoices):
     SIGN_ON = "sign-on", "single sign-on"
     SECOND_STEP = "second-step", "taking a second step away"
     EXEMPTION = "exemption", "one act within 72 hours of a reset"
+    LIST_SETTINGS = "list-settings", "what a list states"
+    LIST_FINDABLE = "list-findable", "letting members find a list"
+    LIST_SIGNERS = "list-signers", "the keys that sign a list"
+    LIST_GIVE = "list-give", "handing a list over"
+    LIST_TAKE = "list-take", "taking a list over"
 
 
 class ProposalState(models.TextChoices):

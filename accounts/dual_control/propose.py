@@ -152,11 +152,16 @@ def make(proposal: Proposal, *, actor: Actor, now: datetime) -> ConfirmedAs:
 def end_proposal(proposal_id: UUID, *, actor: Actor, now: datetime) -> Proposal:
     """Withdraw a proposal, or decline it; nothing changes. Whoever could make it may, and its proposer.
 
-    Errors: NotFound `proposal.not_found`; NotAllowed `permission.missing`, `actor.person_needed`.
+    Errors: NotFound `proposal.not_found`; NotAllowed `permission.missing`, `actor.person_needed`,
+    `proposal.colleague_needed`.
     """
     person = actor.person()
     proposal = seen_proposal(proposal_id, actor=actor, now=now)
-    actor.require(ARRANGE if actor.organisation_id == proposal.organisation_id else STAND_IN)
+    own = actor.organisation_id == proposal.organisation_id
+    actor.require(ARRANGE if own else STAND_IN)
+    # A proposal of its own organisation's staff is theirs to end; a member's only where they stand in.
+    if not own and actor.person() != proposal.proposed_by_id and colleagues_for(proposal, now=now):
+        raise _colleague_needed()
     with transaction.atomic():
         if (
             not Proposal.objects.open(now)
@@ -210,16 +215,15 @@ def _second(proposal: Proposal, actor: Actor, *, now: datetime) -> tuple[Confirm
     if not actor.is_over_exchange:
         actor.require(ARRANGE)
     if colleagues_for(proposal, now=now):
-        raise noted(
-            NotAllowed(
-                "An admin of the organisation can confirm this, so the exchange does not.",
-                code="proposal.colleague_needed",
-            ),
-            actor=actor,
-            subject_type="proposal",
-            subject_id=proposal.id,
-        )
+        raise noted(_colleague_needed(), actor=actor, subject_type="proposal", subject_id=proposal.id)
     return ConfirmedAs.EXCHANGE, require_second(actor, act_of(proposal, STAND_IN), now=now)
+
+
+def _colleague_needed() -> NotAllowed:
+    return NotAllowed(
+        "An admin of the organisation can confirm this, so the exchange does not.",
+        code="proposal.colleague_needed",
+    )
 
 
 def _require_somebody_else(proposal: Proposal, actor: Actor, person: UUID) -> None:

@@ -67,7 +67,7 @@ class Migration(migrations.Migration):
             name='Proposal',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('place', 'a place of a person'), ('sign-on', 'single sign-on'), ('second-step', 'taking a second step away'), ('exemption', 'one act within 72 hours of a reset')], max_length=16)),
+                ('kind', models.CharField(choices=[('place', 'a place of a person'), ('sign-on', 'single sign-on'), ('second-step', 'taking a second step away'), ('exemption', 'one act within 72 hours of a reset'), ('list-settings', 'what a list states'), ('list-findable', 'letting members find a list'), ('list-signers', 'the keys that sign a list'), ('list-give', 'handing a list over'), ('list-take', 'taking a list over')], max_length=16)),
                 ('subject_id', models.CharField(help_text='the row that it is about', max_length=64)),
                 ('asked', models.JSONField(default=dict, help_text='what would hold; never a secret')),
                 ('sealed_secret', models.TextField(blank=True, default='')),

@@ -10,39 +10,65 @@ from django.db import transaction
 
 from accounts.audit.actions import Action
 from accounts.audit.record import record
+from accounts.dual_control.models import Proposal, ProposalKind
+from accounts.dual_control.propose import Asked, make, propose
 from accounts.errors import Conflict
 from accounts.identity.acting import Actor
 from accounts.identity.roles import Permission
+from hashsets.lists.change import lock_of
 from hashsets.lists.models import Audience, HashList, ListAudience
 
 
-def set_findable(list_id: str, *, findable: bool, actor: Actor, now: datetime) -> HashList:
-    """Let members outside the named audience know that the list exists and ask for it, or stop it.
+def set_findable(list_id: str, *, findable: bool, actor: Actor, now: datetime) -> Proposal | None:
+    """Let members outside the named audience know that the list exists and ask for it, which shows more and
+    waits for a second person (the proposal); or stop it, at once (None).
 
-    Errors: NotAllowed `permission.missing`, `list.other_publisher`; NotFound `list.not_found`; Conflict
-    `list.closed`, `access.not_on_request` for an audience that is not named.
+    Errors: NotAllowed `permission.missing`, `actor.person_needed`, `list.other_publisher`; NotFound
+    `list.not_found`; Conflict `list.closed`, `proposal.waits`, `access.not_on_request` for an audience that
+    is not named.
     """
     actor.require(Permission.LIST_MANAGE)
     HashList.objects.seen(list_id, actor).require_publisher(actor)
+    actor.person()
     with transaction.atomic():
         locked = HashList.objects.lock(list_id)
         locked.require_active()
         if findable:
             require_named(locked)
         if locked.findable == findable:
-            return locked
-        locked.findable = findable
-        locked.save(update_fields=["findable"])
-        record(
-            Action.LIST_FINDABLE_SET,
-            actor=actor,
-            subject_type="list",
-            subject_id=locked.id,
-            organisation_id=locked.organisation_id,
-            now=now,
-            facts={"findable": findable},
-        )
+            return None
+        if findable:
+            asked = Asked(ProposalKind.LIST_FINDABLE, locked.id, {"findable": True})
+            return propose(locked.organisation, asked, actor=actor, now=now)
+        _set_findable(locked, findable, actor=actor, now=now)
+    return None
+
+
+def make_findable(proposal: Proposal, *, actor: Actor, now: datetime) -> HashList:
+    """A second person lets members find the list. In the caller's transaction.
+
+    Errors: those of `accounts.dual_control.propose.make` and of `hashsets.lists.change.lock_of`; Conflict
+    `access.not_on_request`.
+    """
+    locked = lock_of(proposal)
+    require_named(locked)
+    make(proposal, actor=actor, now=now)
+    _set_findable(locked, True, actor=actor, now=now)
     return locked
+
+
+def _set_findable(locked: HashList, findable: bool, *, actor: Actor, now: datetime) -> None:
+    locked.findable = findable
+    locked.save(update_fields=["findable"])
+    record(
+        Action.LIST_FINDABLE_SET,
+        actor=actor,
+        subject_type="list",
+        subject_id=locked.id,
+        organisation_id=locked.organisation_id,
+        now=now,
+        facts={"findable": findable},
+    )
 
 
 def require_named(hash_list: HashList) -> None:

@@ -1,7 +1,8 @@
 """A publisher changes what a list states. Where that lowers a guard, two people are needed.
 
 Words, a narrower audience, more approvals: one person, at once. A wider audience, a laxer label, fewer
-approvals: (1) one person proposes it, (2) another one makes it; until then the list stays as it is. What
+approvals: (1) one person proposes it, (2) another one makes it (`accounts.dual_control.propose`); until then
+the list stays as it is. What
 entries mean can never change under those who have them: jurisdiction and classification scheme stay, kinds of
 hashes are only added. Which keys sign is said elsewhere (`hashsets.trust.custody`).
 """
@@ -14,15 +15,17 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, Final
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from accounts.audit.actions import Action
 from accounts.audit.record import record
-from accounts.errors import Conflict, Invalid, NotAllowed, NotFound
+from accounts.dual_control.models import Proposal, ProposalKind
+from accounts.dual_control.propose import Asked, make, propose
+from accounts.errors import Conflict, Invalid, NotFound
 from accounts.identity.acting import Actor
 from accounts.identity.models import Organisation
 from accounts.identity.roles import Permission
-from hashsets.lists.models import Audience, HashList, ListAudience, ListChange, ListChangeState, Tlp
+from hashsets.lists.models import Audience, HashList, ListAudience, Tlp
 from hashsets.lists.statements import Statement
 
 FIXED: Final = ("jurisdiction", "scheme", "signature_threshold")
@@ -63,7 +66,7 @@ def lowers_a_guard(before: Statement, after: Statement) -> tuple[str, ...]:
     return tuple(found)
 
 
-def change_list(hash_list: HashList, wanted: Statement, *, actor: Actor, now: datetime) -> ListChange | None:
+def change_list(hash_list: HashList, wanted: Statement, *, actor: Actor, now: datetime) -> Proposal | None:
     """Make the list state `wanted`: at once (None), or as a proposal that waits for a second person.
 
     Errors: NotFound `list.not_found`; NotAllowed `list.other_publisher`, `actor.person_needed`,
@@ -71,7 +74,7 @@ def change_list(hash_list: HashList, wanted: Statement, *, actor: Actor, now: da
     `list.nothing_changes`, `list.change_waits`.
     """
     hash_list.require_publisher(actor)
-    person_id = _arranger(actor)
+    _arranger(actor)
     wanted = wanted.checked()
     with transaction.atomic():
         locked = HashList.objects.lock(hash_list.id)
@@ -84,41 +87,36 @@ def change_list(hash_list: HashList, wanted: Statement, *, actor: Actor, now: da
         if not lowers_a_guard(before, wanted):
             _apply(locked, wanted, changed, actor=actor, now=now)
             return None
-        return _propose(locked, changed, person_id, actor=actor, now=now)
+        return _propose(locked, changed, actor=actor, now=now)
 
 
-def confirm_change(change_id: uuid.UUID, *, actor: Actor, now: datetime) -> HashList:
-    """A second person makes a proposed change.
+def make_settings(proposal: Proposal, *, actor: Actor, now: datetime) -> HashList:
+    """A second person makes a proposed change. In the caller's transaction.
 
-    Errors: NotFound `list_change.not_found`; NotAllowed `actor.person_needed`, `permission.missing`,
-    `list_change.second_person`; Conflict `list.closed`; Invalid `list.<field>`.
+    Errors: those of `accounts.dual_control.propose.make`; NotFound `proposal.not_found` when the list has
+    gone to another publisher; Conflict `list.closed`; Invalid `list.<field>`.
     """
-    with transaction.atomic():
-        change, locked, person_id = _waiting(change_id, actor)
-        locked.require_active()
-        if change.proposed_by_id == person_id:
-            raise NotAllowed(
-                "Whoever proposed a change does not make it.",
-                code="list_change.second_person",
-                advice="Ask another admin of your organisation.",
-            )
-        wanted = wanted_by(change, statement_of(locked)).checked()
-        _decide(change, ListChangeState.MADE, person_id, now)
-        _apply(locked, wanted, change.asked, actor=actor, now=now)
+    locked = lock_of(proposal)
+    make(proposal, actor=actor, now=now)
+    wanted = wanted_by(proposal, statement_of(locked)).checked()
+    _apply(locked, wanted, proposal.asked, actor=actor, now=now)
     locked.refresh_from_db()
     return locked
 
 
-def end_change(change_id: uuid.UUID, *, actor: Actor, now: datetime) -> ListChange:
-    """Withdraw a proposed change, or decline it. Errors: as `confirm_change`."""
-    with transaction.atomic():
-        change, locked, person_id = _waiting(change_id, actor)
-        _decide(change, ListChangeState.ENDED, person_id, now)
-        _record(Action.LIST_CHANGE_ENDED, locked, {"fields": sorted(change.asked)}, actor=actor, now=now)
-    return change
+def lock_of(proposal: Proposal) -> HashList:
+    """The active list that a proposal is about, locked.
+
+    Errors: NotFound `proposal.not_found` when it is another publisher's now; Conflict `list.closed`.
+    """
+    locked = HashList.objects.lock(proposal.subject_id)
+    if locked.organisation_id != proposal.organisation_id:
+        raise NotFound("There is no such proposal.", code="proposal.not_found")
+    locked.require_active()
+    return locked
 
 
-def wanted_by(change: ListChange, before: Statement) -> Statement:
+def wanted_by(change: Proposal, before: Statement) -> Statement:
     """What the list would state if the change were made now."""
     asked = dict(change.asked)
     if "audience_organisations" in asked:
@@ -163,19 +161,11 @@ def _plain(statement: Statement) -> dict[str, Any]:
     }
 
 
-def _propose(
-    locked: HashList, changed: Mapping[str, Any], person_id: uuid.UUID, *, actor: Actor, now: datetime
-) -> ListChange:
+def _propose(locked: HashList, changed: Mapping[str, Any], *, actor: Actor, now: datetime) -> Proposal:
     try:
-        with transaction.atomic():
-            change = ListChange.objects.create(
-                organisation_id=locked.organisation_id,
-                hash_list=locked,
-                asked=dict(changed),
-                proposed_by_id=person_id,
-                created_at=now,
-            )
-    except IntegrityError:
+        asked = Asked(ProposalKind.LIST_SETTINGS, locked.id, dict(changed))
+        change = propose(locked.organisation, asked, actor=actor, now=now)
+    except Conflict:
         raise Conflict(
             "Another change of this list waits for a second person.",
             code="list.change_waits",
@@ -220,30 +210,9 @@ def _name_audience(locked: HashList, named: set[uuid.UUID]) -> None:
     )
 
 
-def _waiting(change_id: uuid.UUID, actor: Actor) -> tuple[ListChange, HashList, uuid.UUID]:
-    """A proposal of the actor's organisation, its list locked, and who is asking."""
-    change = ListChange.objects.waiting_for(actor).filter(id=change_id).first()
-    if change is None:
-        raise NotFound("There is no such proposal.", code="list_change.not_found")
-    person_id = _arranger(actor)
-    locked = HashList.objects.lock(change.hash_list_id)
-    locked.require_publisher(actor)
-    return change, locked, person_id
-
-
-def _arranger(actor: Actor) -> uuid.UUID:
-    person_id = actor.person()
+def _arranger(actor: Actor) -> None:
+    actor.person()
     actor.require(Permission.LIST_MANAGE)
-    return person_id
-
-
-def _decide(change: ListChange, state: ListChangeState, person_id: uuid.UUID, now: datetime) -> None:
-    moved = ListChange.objects.filter(id=change.id, state=ListChangeState.PROPOSED).update(
-        state=state, decided_by_id=person_id, decided_at=now
-    )
-    if not moved:
-        raise NotFound("There is no such proposal.", code="list_change.not_found")
-    change.state = state
 
 
 def _facts(changed: Mapping[str, Any]) -> dict[str, Any]:

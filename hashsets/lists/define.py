@@ -202,7 +202,8 @@ def entitle_key(
 
     Signed metadata does not know of it until the list's repository is opened or delegated anew (trust).
 
-    Errors: as `add_classification`; Conflict `key.not_active`, `list.hosted_key_alone`.
+    Errors: as `add_classification`; Conflict `key.not_active`, `list.hosted_key_alone`,
+    `list.signers_named` once the list has a rule that officers know of.
     """
     actor.require(Permission.LIST_MANAGE)
     hash_list.require_publisher(actor)
@@ -219,6 +220,13 @@ def entitle_key(
         others = [signer.signing_key for signer in locked.signers.select_related("signing_key")]
         if key in others:
             return locked.signers.get(signing_key=key)
+        if HashList.objects.filter(id=locked.id, repository__isnull=False).exists():
+            # Its rule was put before the officers: another key now is a lower guard, which takes two people.
+            raise Conflict(
+                "The signers of this list are named already.",
+                code="list.signers_named",
+                advice="Name all of its signers anew; a second admin confirms that.",
+            )
         _require_no_hosted_mix(locked, key, others)
         entitled = ListSigningKey.objects.create(hash_list=locked, signing_key=key)
         record(

@@ -271,7 +271,9 @@ class ListChangeQuerySet(models.QuerySet["ListChange"]):
 
 
 class ListChange(models.Model):
-    """A change of a list's settings that lowers a guard: one person proposes it, another one makes it."""
+    """A change of a list's settings that two people made, from before these were proposals like all others
+    (`accounts.dual_control`). Kept as the record; none is added.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organisation = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")

@@ -26,6 +26,7 @@ from accounts.identity.acting import Actor, ActorKind
 from accounts.identity.roles import Permission
 from hashsets.trust import directory, metadata, officers, signed_files
 from hashsets.trust.export import export_repository
+from hashsets.trust.handover import complete_transfer
 from hashsets.trust.keys import check_threshold, key_from_pem
 from hashsets.trust.metadata import OfficerSet
 from hashsets.trust.models import DIRECTORY, AwaitedFile, Repository, RoleName
@@ -152,6 +153,8 @@ def _import_into(
                 for keyid in sorted(set(offered) - taken)
             ]
         done = officers.install(row, now=now)
+        if done and repository_id != DIRECTORY:
+            complete_transfer(repository_id, actor=actor, now=now)
         if accepted or done:
             record(
                 Action.CEREMONY_IMPORTED,

@@ -17,16 +17,20 @@ from django.db import transaction
 
 from accounts.audit.actions import Action
 from accounts.audit.record import record
+from accounts.dual_control.models import Proposal, ProposalKind
+from accounts.dual_control.propose import Asked, make, propose
 from accounts.errors import Conflict, NotFound
 from accounts.identity.acting import Actor
 from accounts.identity.roles import Permission
 from accounts.signing_keys.models import SigningKey, SigningKeyStatus
 from accounts.signing_keys.register import revoke_key
+from hashsets.lists.change import lock_of
 from hashsets.lists.models import HashList, ListStatus
-from hashsets.trust.models import Repository
+from hashsets.trust.handover import end_agreed, end_agreed_naming
+from hashsets.trust.models import ListTransfer, Repository, TransferState
 from hashsets.trust.online import published_file
 from hashsets.trust.renewal import await_renewal
-from hashsets.trust.repository import delegate, open_repository
+from hashsets.trust.repository import check_rule, delegate, open_repository
 from hashsets.trust.signers import entitled_keys, replace_signers
 
 
@@ -43,12 +47,14 @@ class Revoked:
 
 def change_signers(
     hash_list: HashList, *, key_ids: Collection[uuid.UUID], threshold: int, actor: Actor, now: datetime
-) -> HashList:
+) -> Proposal | None:
     """Make `threshold` of these keys sign the list, in place of all others.
 
+    At once (None) for the first signers of a list, and where keys are only taken out and as many as before
+    must sign; else a second person makes it, since more keys or fewer signatures are a lower guard.
     Errors: NotFound `list.not_found`, `key.not_found`; NotAllowed `list.other_publisher`,
-    `permission.missing`, `actor.person_needed`; Conflict `list.closed`, `ceremony.not_initialised`; Invalid
-    `key.…`, `threshold.out_of_range`.
+    `permission.missing`, `actor.person_needed`; Conflict `list.closed`, `ceremony.not_initialised`,
+    `proposal.waits`, `transfer.under_way`; Invalid `key.…`, `threshold.out_of_range`.
     """
     hash_list.require_publisher(actor)
     actor.person()
@@ -56,19 +62,68 @@ def change_signers(
     with transaction.atomic():
         locked = HashList.objects.lock(hash_list.id)
         locked.require_active()
+        _require_no_transfer(locked)
         keys = own_keys(locked.organisation_id, key_ids)
-        replace_signers(locked, keys, threshold, actor=actor, now=now)
-        redelegate(locked, keys, threshold, actor=actor, now=now)
-        record(
-            Action.LIST_SIGNERS_CHANGED,
-            actor=actor,
-            subject_type="list",
-            subject_id=locked.id,
-            organisation_id=locked.organisation_id,
-            now=now,
-            facts={"keyids": sorted(key.keyid for key in keys), "threshold": threshold},
-        )
+        check_rule(locked.organisation_id, keys, threshold)
+        if _raises_the_guard(locked, keys, threshold):
+            _make_signers(locked, keys, threshold, actor=actor, now=now)
+            return None
+        values = {
+            "list": locked.title,
+            "keys": [key.name for key in keys],
+            "key_ids": sorted(str(key.id) for key in keys),
+            "threshold": threshold,
+        }
+        asked = Asked(ProposalKind.LIST_SIGNERS, locked.id, values)
+        return propose(locked.organisation, asked, actor=actor, now=now)
+
+
+def make_signers(proposal: Proposal, *, actor: Actor, now: datetime) -> HashList:
+    """A second person names the signers. In the caller's transaction.
+
+    Errors: those of `accounts.dual_control.propose.make`, of `change_signers` and of
+    `hashsets.lists.change.lock_of`.
+    """
+    locked = lock_of(proposal)
+    _require_no_transfer(locked)
+    make(proposal, actor=actor, now=now)
+    key_ids = [uuid.UUID(one) for one in proposal.asked["key_ids"]]
+    keys = own_keys(locked.organisation_id, key_ids)  # again: one may have been revoked since
+    _make_signers(locked, keys, int(proposal.asked["threshold"]), actor=actor, now=now)
     return locked
+
+
+def _make_signers(
+    locked: HashList, keys: Collection[SigningKey], threshold: int, *, actor: Actor, now: datetime
+) -> None:
+    replace_signers(locked, keys, threshold, actor=actor, now=now)
+    redelegate(locked, keys, threshold, actor=actor, now=now)
+    record(
+        Action.LIST_SIGNERS_CHANGED,
+        actor=actor,
+        subject_type="list",
+        subject_id=locked.id,
+        organisation_id=locked.organisation_id,
+        now=now,
+        facts={"keyids": sorted(key.keyid for key in keys), "threshold": threshold},
+    )
+
+
+def _raises_the_guard(locked: HashList, keys: Collection[SigningKey], threshold: int) -> bool:
+    """Whether nobody can sign with these who could not sign before: then one person may."""
+    before = set(locked.signers.values_list("signing_key_id", flat=True))
+    if not before:
+        return True  # the first ones of a list that nobody can read yet
+    return threshold >= locked.signature_threshold and before.issuperset(key.id for key in keys)
+
+
+def _require_no_transfer(locked: HashList) -> None:
+    if ListTransfer.objects.filter(hash_list=locked, state=TransferState.AGREED).exists():
+        raise Conflict(
+            "This list is being handed over: the officers are asked for the new publisher's keys.",
+            code="transfer.under_way",
+            advice="End the handing over first.",
+        )
 
 
 def revoke_signer(key_id: uuid.UUID, *, actor: Actor, now: datetime, reason: str = "") -> Revoked:
@@ -86,6 +141,7 @@ def revoke_signer(key_id: uuid.UUID, *, actor: Actor, now: datetime, reason: str
         ).order_by("id")
         lists = [HashList.objects.lock(list_id) for list_id in signed.values_list("id", flat=True)]
         key = revoke_key(key_id, actor=actor, now=now, reason=reason)
+        end_agreed_naming(key.keyid, actor=actor, now=now)
         for hash_list in lists:
             remaining = list(entitled_keys(hash_list.id))
             if len(remaining) < hash_list.signature_threshold:
@@ -139,6 +195,8 @@ def redelegate(
 ) -> None:
     """Steps (2) and (3). The caller holds the list's lock."""
     chosen = list(keys)
+    # The officers are asked for one delegation at a time: this one takes the place of the taker's.
+    end_agreed(hash_list, actor=actor, now=now)
     if not Repository.objects.filter(id=hash_list.id).exists():
         open_repository(hash_list, publisher_keys=chosen, threshold=threshold, actor=actor, now=now)
         return

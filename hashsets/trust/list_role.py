@@ -68,6 +68,11 @@ def threshold(delegation_bytes: bytes) -> int:
     return metadata.read(delegation_bytes, Targets).signed.get_delegated_role(ROLE).threshold
 
 
+def keyids(delegation_bytes: bytes) -> set[str]:
+    """The ids of the keys that may sign a list version."""
+    return set(metadata.read(delegation_bytes, Targets).signed.get_delegated_role(ROLE).keyids)
+
+
 def assemble(signed_part: bytes, signatures: Mapping[str, str]) -> bytes:
     """The whole `list.json`. The same input gives the same bytes."""
     metadata.read_part(signed_part, Targets)

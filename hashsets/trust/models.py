@@ -170,6 +170,7 @@ class PrivateKey(models.Model):
 
 class TransferState(models.TextChoices):
     OFFERED = "offered", "offered"
+    AGREED = "agreed", "agreed, waits for the officers"
     ACCEPTED = "accepted", "accepted"
     ENDED = "ended", "withdrawn or declined"
 
@@ -184,12 +185,17 @@ class ListTransfer(models.Model):
     state = models.CharField(max_length=8, choices=TransferState.choices, default=TransferState.OFFERED)
     created_at = models.DateTimeField()
     decided_at = models.DateTimeField(null=True)
+    # The taker's rule, from its acceptance on.
+    key_ids = models.JSONField(
+        default=list, db_default=models.Value([], models.JSONField()), help_text="ids of the taker's keys"
+    )
+    threshold = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["hash_list"],
-                condition=models.Q(state=TransferState.OFFERED),
+                condition=models.Q(state__in=[TransferState.OFFERED, TransferState.AGREED]),
                 name="list_transfer_one_open",
             ),
             models.CheckConstraint(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -13,6 +14,7 @@ from accounts.audit.actions import Action
 from accounts.audit.record import record
 from accounts.errors import Invalid
 from accounts.identity.acting import Actor, system_actor
+from accounts.identity.models import Organisation
 from accounts.signing_keys.models import Custody, SigningKey, SigningKeyStatus
 from hashsets.lists.models import HashList
 from hashsets.trust import directory, list_role, metadata, officers, private_keys, signed_files
@@ -36,7 +38,7 @@ def open_repository(
     repository that exists already is returned as it is. Nothing is exported here: `export_repository` does
     that. Errors: Invalid `threshold.out_of_range`, `key.…`; Conflict `ceremony.not_initialised`.
     """
-    keys = _publisher_keys(hash_list, publisher_keys, threshold)
+    keys = check_rule(hash_list.organisation_id, publisher_keys, threshold)
     directory.ensure_directory(now)
     with transaction.atomic():
         HashList.objects.lock(hash_list.id)
@@ -46,9 +48,9 @@ def open_repository(
         row = Repository.objects.create(id=hash_list.id, hash_list=hash_list)
         online = private_keys.create_key(PrivateKeyPurpose.ONLINE, repository_id=row.id, now=now)
         officers.await_root(row, officers=officers.officers_in_force(), online=online, now=now)
-        officers.await_targets(
-            row, _targets(hash_list, keys, threshold, hosted=_is_hosted(publisher_keys), now=now), now=now
-        )
+        hosted = _is_hosted(publisher_keys)
+        part = _targets(hash_list, hash_list.organisation, keys, threshold, hosted=hosted, now=now)
+        officers.await_targets(row, part, now=now)
         officers.sign_in_demo(row, now=now)
         record(
             Action.REPOSITORY_OPENED,
@@ -69,19 +71,21 @@ def delegate(
     threshold: int,
     now: datetime,
     actor: Actor | None = None,
+    publisher: Organisation | None = None,
 ) -> Repository:
-    """Name other publisher keys (or another threshold) in the repository's next targets version.
+    """Name other publisher keys (or another threshold) in the repository's next targets version; `publisher`
+    is who the keys belong to when the list goes to somebody else.
 
     Once the officers have signed it, the new keys take effect with the first list version that they satisfy,
     under one snapshot. Replaces a delegation that still waits for the officers.
     Errors: as `open_repository`; NotFound `repository.not_found`.
     """
-    keys = _publisher_keys(hash_list, publisher_keys, threshold)
+    whose = publisher or hash_list.organisation
+    keys = check_rule(whose.id, publisher_keys, threshold)
+    part = _targets(hash_list, whose, keys, threshold, hosted=_is_hosted(publisher_keys), now=now)
     with transaction.atomic():
         row = signed_files.lock_repository(hash_list.id)
-        officers.await_targets(
-            row, _targets(hash_list, keys, threshold, hosted=_is_hosted(publisher_keys), now=now), now=now
-        )
+        officers.await_targets(row, part, now=now)
         officers.sign_in_demo(row, now=now)
         record(
             Action.REPOSITORY_DELEGATED,
@@ -156,9 +160,13 @@ def awaits_officers(repository_id: str) -> bool:
     return AwaitedFile.objects.of_officers().filter(repository_id=repository_id).exists()
 
 
-def _publisher_keys(hash_list: HashList, signing_keys: Sequence[SigningKey], threshold: int) -> list[Key]:
+def check_rule(organisation_id: uuid.UUID, signing_keys: Sequence[SigningKey], threshold: int) -> list[Key]:
+    """The keys in TUF's form, when `threshold` of them can be an organisation's rule for a list.
+
+    Errors: Invalid `key.…`, `threshold.out_of_range`.
+    """
     for signing_key in signing_keys:
-        if signing_key.organisation_id != hash_list.organisation_id:
+        if signing_key.organisation_id != organisation_id:
             raise Invalid("This key belongs to another organisation.", code="key.other_organisation")
         if signing_key.status != SigningKeyStatus.ACTIVE:
             raise Invalid("This key is not active.", code="key.not_active")
@@ -188,9 +196,14 @@ def _is_hosted(signing_keys: Sequence[SigningKey]) -> bool:
 
 
 def _targets(
-    hash_list: HashList, keys: Sequence[Key], threshold: int, *, hosted: bool, now: datetime
+    hash_list: HashList,
+    publisher: Organisation,
+    keys: Sequence[Key],
+    threshold: int,
+    *,
+    hosted: bool,
+    now: datetime,
 ) -> Targets:
-    publisher = hash_list.organisation
     return metadata.targets_part(
         version=1,  # drawn by `await_targets`
         expires=now,

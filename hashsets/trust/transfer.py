@@ -1,9 +1,11 @@
-"""A list goes to another publisher: one organisation offers it, the other accepts it with keys of its own.
+"""A list goes to another publisher: two people of each side, and the officers.
 
-(1) The giver's offer changes nothing. (2) The taker names its keys; from then on its people decide about the
-list and its keys alone may sign it. (3) The officers are asked to vouch for the new publisher, and the
-published content waits for the new keys as the next version. Members are served the state of before until
-then, and have nothing to do: the list keeps its id, its numbers and its address.
+(1) Somebody of the giver offers it and somebody else of the giver confirms that (`make_offer`): now the taker
+sees the offer, and nothing of the list. (2) Somebody of the taker accepts it with keys of its own, somebody
+else of the taker confirms that (`make_acceptance`): the officers are asked to vouch for the new publisher.
+(3) With their signatures in force the list changes hands (`hashsets.trust.handover`). Until then either side
+ends it (`end_offer`), and the giver publishes as before. Members have nothing to do: the list keeps its id,
+its numbers and its address.
 
 Submissions and releases of before keep the name of whoever made them.
 """
@@ -13,70 +15,79 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection
 from datetime import datetime
+from typing import Final
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 
 from accounts.audit.actions import Action
 from accounts.audit.record import record
+from accounts.dual_control.models import Proposal, ProposalKind
+from accounts.dual_control.propose import Asked, make, propose
 from accounts.errors import Conflict, Invalid, NotFound
 from accounts.identity.acting import Actor
 from accounts.identity.models import Organisation, OrganisationKind, OrganisationStatus
 from accounts.identity.roles import Permission
-from hashsets.intake.models import Submission, SubmissionState
-from hashsets.lists.models import HashList, ListChange, ListChangeState
-from hashsets.trust.custody import own_keys, redelegate
-from hashsets.trust.models import AwaitedFile, ListTransfer, RoleName, TransferState
-from hashsets.trust.signers import replace_signers
+from hashsets.lists.change import lock_of
+from hashsets.lists.models import HashList
+from hashsets.trust.custody import own_keys
+from hashsets.trust.handover import complete_transfer, withdraw_request
+from hashsets.trust.models import ListTransfer, Repository, TransferState
+from hashsets.trust.repository import check_rule, delegate
 
-OVER = (
-    SubmissionState.PUBLISHED,
-    SubmissionState.REFUSED,
-    SubmissionState.RETURNED,
-    SubmissionState.WITHDRAWN,
-)
+OPEN: Final = (TransferState.OFFERED, TransferState.AGREED)
 
 
-def offer_list(hash_list: HashList, *, taker_id: uuid.UUID, actor: Actor, now: datetime) -> ListTransfer:
-    """Offer a list to another member.
+def offer_list(hash_list: HashList, *, taker_id: uuid.UUID, actor: Actor, now: datetime) -> Proposal:
+    """Ask that a list be offered to another member. A second person of the giver confirms it.
 
     Errors: NotFound `list.not_found`; NotAllowed `list.other_publisher`, `actor.person_needed`,
-    `permission.missing`; Invalid `transfer.taker`; Conflict `list.closed`, `transfer.offered_already`.
+    `permission.missing`; Invalid `transfer.taker`; Conflict `list.closed`, `transfer.offered_already`,
+    `proposal.waits`.
     """
     hash_list.require_publisher(actor)
     actor.person()
     actor.require(Permission.LIST_MANAGE)
-    taker = (
-        Organisation.objects.filter(id=taker_id, status=OrganisationStatus.ACTIVE)
-        .exclude(kind=OrganisationKind.OPERATOR)
-        .exclude(id=hash_list.organisation_id)
-        .first()
-    )
-    if taker is None:
-        raise Invalid(
-            "A list is offered to another active member.", code="transfer.taker", field="organisation_id"
-        )
+    taker = _taker(taker_id, hash_list)
     with transaction.atomic():
         locked = HashList.objects.lock(hash_list.id)
         locked.require_active()
-        offer = _insert(locked, taker, now)
-        _record(Action.LIST_TRANSFER_OFFERED, offer, locked.organisation_id, actor=actor, now=now)
+        _require_none_open(locked)
+        values = {"list": locked.title, "taker": taker.name, "taker_id": str(taker.id)}
+        asked = Asked(ProposalKind.LIST_GIVE, locked.id, values)
+        return propose(locked.organisation, asked, actor=actor, now=now)
+
+
+def make_offer(proposal: Proposal, *, actor: Actor, now: datetime) -> ListTransfer:
+    """A second person of the giver offers it: now the taker sees the offer. In the caller's transaction.
+
+    Errors: those of `accounts.dual_control.propose.make`, of `offer_list` and of `lock_of`.
+    """
+    locked = lock_of(proposal)
+    taker = _taker(uuid.UUID(proposal.asked["taker_id"]), locked)
+    make(proposal, actor=actor, now=now)
+    _require_none_open(locked)
+    offer = _insert(locked, taker, now)
+    _record(Action.LIST_TRANSFER_OFFERED, offer, locked.organisation_id, actor=actor, now=now)
     return offer
 
 
 def transfers_of(actor: Actor) -> QuerySet[ListTransfer]:
-    """Offers that wait for an answer, from and to the actor's organisation."""
+    """What is on its way, from and to the actor's organisation."""
     own = actor.organisation()
-    waiting = ListTransfer.objects.filter(Q(giver_id=own) | Q(taker_id=own), state=TransferState.OFFERED)
+    waiting = ListTransfer.objects.filter(Q(giver_id=own) | Q(taker_id=own), state__in=OPEN)
     return waiting.select_related("hash_list", "giver", "taker")
 
 
 def end_offer(transfer_id: uuid.UUID, *, actor: Actor, now: datetime) -> ListTransfer:
-    """Withdraw an offer, or decline one. Errors: NotFound `transfer.not_found`; NotAllowed
-    `permission.missing`, `actor.person_needed`.
+    """Withdraw an offer, decline one, or end what waits for the officers: nothing has changed hands yet.
+
+    Errors: NotFound `transfer.not_found`; NotAllowed `permission.missing`, `actor.person_needed`.
     """
     with transaction.atomic():
         offer = _waiting(transfer_id, actor)
+        if offer.state == TransferState.AGREED:
+            withdraw_request(offer, now=now)
         _decide(offer, TransferState.ENDED, now)
         _record(Action.LIST_TRANSFER_ENDED, offer, actor.organisation(), actor=actor, now=now)
     return offer
@@ -84,40 +95,80 @@ def end_offer(transfer_id: uuid.UUID, *, actor: Actor, now: datetime) -> ListTra
 
 def accept_list(
     transfer_id: uuid.UUID, *, key_ids: Collection[uuid.UUID], threshold: int, actor: Actor, now: datetime
-) -> HashList:
-    """Take a list over, to be signed by `threshold` of these keys of the taker's own.
+) -> Proposal:
+    """Ask to take a list over, to be signed by `threshold` of these keys of the taker's own. A second person
+    of the taker confirms it.
 
-    Errors: those of `end_offer`; NotFound `transfer.not_found` to the giver too; Conflict
-    `transfer.unfinished`, `list.closed`, `key.not_active`; Invalid `key.…`, `threshold.out_of_range`.
+    Errors: those of `end_offer`; NotFound `transfer.not_found` to the giver too, and for what was accepted
+    already; Conflict `list.closed`, `key.not_active`, `proposal.waits`; Invalid `key.…`,
+    `threshold.out_of_range`.
     """
     with transaction.atomic():
         offer = _waiting(transfer_id, actor)
-        if offer.taker_id != actor.organisation():
+        if offer.taker_id != actor.organisation() or offer.state != TransferState.OFFERED:
             raise _not_found()
-        hash_list = HashList.objects.lock(offer.hash_list_id)
-        hash_list.require_active()
-        if Submission.objects.filter(hash_list=hash_list).exclude(state__in=OVER).exists():
-            raise Conflict(
-                "Submissions to this list are not finished yet.",
-                code="transfer.unfinished",
-                advice="The giver publishes, returns or withdraws them first.",
-            )
+        offer.hash_list.require_active()
         keys = own_keys(offer.taker_id, key_ids)
-        _decide(offer, TransferState.ACCEPTED, now)
-        HashList.objects.filter(id=hash_list.id).update(organisation=offer.taker)
-        # What the giver's people have proposed about it goes with them.
-        ListChange.objects.filter(hash_list=hash_list, state=ListChangeState.PROPOSED).update(
-            state=ListChangeState.ENDED, decided_at=now
+        check_rule(offer.taker_id, keys, threshold)
+        values = {
+            "list": offer.hash_list.title,
+            "giver": offer.giver.name,
+            "keys": [key.name for key in keys],
+            "key_ids": sorted(str(key.id) for key in keys),
+            "threshold": threshold,
+        }
+        asked = Asked(ProposalKind.LIST_TAKE, str(offer.id), values)
+        return propose(offer.taker, asked, actor=actor, now=now)
+
+
+def make_acceptance(proposal: Proposal, *, actor: Actor, now: datetime) -> ListTransfer:
+    """A second person of the taker accepts: the officers are asked. In the caller's transaction.
+
+    Errors: those of `accounts.dual_control.propose.make` and of `accept_list`.
+    """
+    offer = ListTransfer.objects.filter(
+        id=uuid.UUID(proposal.subject_id), state=TransferState.OFFERED
+    ).first()
+    if offer is None:
+        raise _not_found()
+    hash_list = HashList.objects.lock(offer.hash_list_id)
+    hash_list.require_active()
+    make(proposal, actor=actor, now=now)
+    key_ids = [uuid.UUID(one) for one in proposal.asked["key_ids"]]
+    threshold = int(proposal.asked["threshold"])
+    keys = own_keys(offer.taker_id, key_ids)  # again: one may have been revoked since
+    check_rule(offer.taker_id, keys, threshold)
+    moved = ListTransfer.objects.filter(id=offer.id, state=TransferState.OFFERED).update(
+        state=TransferState.AGREED, key_ids=[str(key.id) for key in keys], threshold=threshold
+    )
+    if not moved:
+        raise _not_found()
+    if not Repository.objects.filter(id=hash_list.id).exists():
+        raise Conflict(
+            "This list has no signers yet, so there is nothing to hand over.",
+            code="transfer.no_repository",
+            advice="The giver names its signers first.",
         )
-        # A renewal that the giver's keys have begun to sign is nobody's any more.
-        AwaitedFile.objects.filter(repository_id=hash_list.id, role=RoleName.LIST).delete()
-        hash_list.refresh_from_db()
-        replace_signers(hash_list, keys, threshold, actor=actor, now=now)
-        redelegate(hash_list, keys, threshold, actor=actor, now=now)
-        # One event in each organisation's part of the record.
-        _record(Action.LIST_TRANSFER_ENDED, offer, offer.giver_id, actor=actor, now=now)
-        _record(Action.LIST_TRANSFERRED, offer, offer.taker_id, actor=actor, now=now)
-    return hash_list
+    delegate(hash_list, publisher_keys=keys, threshold=threshold, publisher=offer.taker, actor=actor, now=now)
+    # Where the officers sign at once (the demo), the list changes hands at once.
+    complete_transfer(hash_list.id, actor=actor, now=now)
+    offer.refresh_from_db()
+    return offer
+
+
+def _taker(taker_id: uuid.UUID, hash_list: HashList) -> Organisation:
+    found = Organisation.objects.filter(id=taker_id, status=OrganisationStatus.ACTIVE)
+    taker = found.exclude(kind=OrganisationKind.OPERATOR).exclude(id=hash_list.organisation_id).first()
+    if taker is None:
+        raise Invalid(
+            "A list is offered to another active member.", code="transfer.taker", field="organisation_id"
+        )
+    return taker
+
+
+def _require_none_open(locked: HashList) -> None:
+    if ListTransfer.objects.filter(hash_list=locked, state__in=OPEN).exists():
+        raise _offered_already()
 
 
 def _insert(hash_list: HashList, taker: Organisation, now: datetime) -> ListTransfer:
@@ -127,11 +178,15 @@ def _insert(hash_list: HashList, taker: Organisation, now: datetime) -> ListTran
                 hash_list=hash_list, giver_id=hash_list.organisation_id, taker=taker, created_at=now
             )
     except IntegrityError:
-        raise Conflict(
-            "This list is on offer already.",
-            code="transfer.offered_already",
-            advice="Withdraw that offer first.",
-        ) from None
+        raise _offered_already() from None
+
+
+def _offered_already() -> Conflict:
+    return Conflict(
+        "This list is on offer already.",
+        code="transfer.offered_already",
+        advice="Withdraw that offer first.",
+    )
 
 
 def _waiting(transfer_id: uuid.UUID, actor: Actor) -> ListTransfer:
@@ -146,9 +201,7 @@ def _waiting(transfer_id: uuid.UUID, actor: Actor) -> ListTransfer:
 
 
 def _decide(offer: ListTransfer, state: TransferState, now: datetime) -> None:
-    moved = ListTransfer.objects.filter(id=offer.id, state=TransferState.OFFERED).update(
-        state=state, decided_at=now
-    )
+    moved = ListTransfer.objects.filter(id=offer.id, state=offer.state).update(state=state, decided_at=now)
     if not moved:
         raise _not_found()
     offer.state, offer.decided_at = state, now

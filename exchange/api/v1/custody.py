@@ -39,6 +39,16 @@ class CustodyOut(serializers.Serializer[Any]):
     frozen = serializers.BooleanField()
 
 
+class ProposalOut(serializers.Serializer[Any]):
+    """What waits for a second person, until when. It is confirmed on the website."""
+
+    id = serializers.UUIDField()
+    kind = serializers.CharField()
+    state = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+
+
 class RenewalOut(serializers.Serializer[Any]):
     """The published content as the next version; the same fields as a draft, so that signers check both."""
 
@@ -75,17 +85,27 @@ class Custody(Door):
     def get(self, request: Request, list_id: str) -> Response:
         return Response(custody_of(own_list(list_id, self)))
 
-    @extend_schema(request=SignersIn, responses=CustodyOut, summary="Change the keys that sign a list")
+    @extend_schema(
+        request=SignersIn,
+        responses={200: CustodyOut, 202: ProposalOut},
+        summary="Change the keys that sign a list",
+        description="At once where keys are only taken out and as many must sign as before; else 202: a "
+        "second admin confirms it on the website.",
+    )
     def put(self, request: Request, list_id: str) -> Response:
         asked = checked(SignersIn, request.data)
-        changed = custody.change_signers(
-            own_list(list_id, self),
+        hash_list = own_list(list_id, self)
+        proposed = custody.change_signers(
+            hash_list,
             key_ids=asked["key_ids"],
             threshold=asked["threshold"],
             actor=self.actor,
             now=timezone.now(),
         )
-        return Response(custody_of(changed))
+        if proposed is not None:
+            return Response(ProposalOut(proposed).data, status=status.HTTP_202_ACCEPTED)
+        hash_list.refresh_from_db()
+        return Response(custody_of(hash_list))
 
 
 class Renewal(Door):

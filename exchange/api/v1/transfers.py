@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.identity.roles import Permission
-from exchange.api.v1.custody import CustodyOut, SignersIn, custody_of, own_list
+from exchange.api.v1.custody import ProposalOut, SignersIn, own_list
 from exchange.api.v1.shapes import checked
 from exchange.http.pages import page_of
 from exchange.http.permissions import Door, need, person
@@ -38,12 +38,14 @@ class TransferOut(serializers.Serializer[Any]):
 class OfferList(Door):
     needs: ClassVar = {"POST": person(Permission.LIST_MANAGE)}
 
-    @extend_schema(request=TransferIn, responses={201: TransferOut}, summary="Offer a list to another member")
+    @extend_schema(
+        request=TransferIn, responses={202: ProposalOut}, summary="Propose to offer a list to another member"
+    )
     def post(self, request: Request, list_id: str) -> Response:
         taker_id = checked(TransferIn, request.data)["organisation_id"]
         hash_list = own_list(list_id, self)
-        offer = transfer.offer_list(hash_list, taker_id=taker_id, actor=self.actor, now=timezone.now())
-        return Response(TransferOut(offer).data, status=status.HTTP_201_CREATED)
+        proposed = transfer.offer_list(hash_list, taker_id=taker_id, actor=self.actor, now=timezone.now())
+        return Response(ProposalOut(proposed).data, status=status.HTTP_202_ACCEPTED)
 
 
 class Transfers(Door):
@@ -68,14 +70,18 @@ class OneTransfer(Door):
 class AcceptTransfer(Door):
     needs: ClassVar = {"POST": person(Permission.LIST_MANAGE)}
 
-    @extend_schema(request=SignersIn, responses=CustodyOut, summary="Take a list over, with keys of your own")
+    @extend_schema(
+        request=SignersIn,
+        responses={202: ProposalOut},
+        summary="Propose to take a list over, with keys of your own",
+    )
     def post(self, request: Request, transfer_id: uuid.UUID) -> Response:
         asked = checked(SignersIn, request.data)
-        taken = transfer.accept_list(
+        proposed = transfer.accept_list(
             transfer_id,
             key_ids=asked["key_ids"],
             threshold=asked["threshold"],
             actor=self.actor,
             now=timezone.now(),
         )
-        return Response(custody_of(taken))
+        return Response(ProposalOut(proposed).data, status=status.HTTP_202_ACCEPTED)

@@ -55,6 +55,24 @@ ACCOUNT: Final[Mapping[str, Letter]] = {
         _("Look at what waits"),
         _("Every admin and duty contact of %(organisation)s gets this letter."),
     ),
+    **dict.fromkeys(
+        (
+            "account.proposal.list-settings",
+            "account.proposal.list-findable",
+            "account.proposal.list-signers",
+            "account.proposal.list-give",
+            "account.proposal.list-take",
+        ),
+        Letter(
+            _("Something about a list of %(organisation)s waits for a second person"),
+            (
+                _("%(who)s proposes what lets more people read a list, fewer decide, or others publish it."),
+                _("Until another admin confirms it, nothing changes."),
+            ),
+            _("Look at what waits"),
+            _("Every admin and duty contact of %(organisation)s gets this letter."),
+        ),
+    ),
     "account.password_reset": Letter(
         _("Choose a new password"),
         (

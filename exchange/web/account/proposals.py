@@ -14,7 +14,6 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.arrangements.confirm import confirm_proposal
 from accounts.dual_control.exempt import ACTS, propose_exemption
 from accounts.dual_control.models import Proposal, ProposalKind
 from accounts.dual_control.propose import ARRANGE, STAND_IN, end_proposal, open_proposals
@@ -26,9 +25,13 @@ from exchange.http.permissions import ANY_MEMBER, Need, person
 from exchange.web import fields
 from exchange.web.account.answers import form_status
 from exchange.web.account.words import ROLE
+from exchange.web.contribute.statement_form import statement_rows
 from exchange.web.door import Page
 from exchange.web.fields import Form, Option
 from exchange.web.words import Words, word
+from hashsets.lists.change import statement_of, wanted_by
+from hashsets.lists.models import HashList
+from hashsets.trust.arrangements import confirm_arrangement
 
 _PRESENT = Need(person=True)
 WHAT: Words = {
@@ -36,6 +39,11 @@ WHAT: Words = {
     ProposalKind.SIGN_ON: gettext_lazy("Single sign-on"),
     ProposalKind.SECOND_STEP: gettext_lazy("A second step is taken away"),
     ProposalKind.EXEMPTION: gettext_lazy("One act soon after a reset"),
+    ProposalKind.LIST_SETTINGS: gettext_lazy("A change of a list"),
+    ProposalKind.LIST_FINDABLE: gettext_lazy("Members may find a list and ask for it"),
+    ProposalKind.LIST_SIGNERS: gettext_lazy("The keys that sign a list"),
+    ProposalKind.LIST_GIVE: gettext_lazy("A list is offered to another publisher"),
+    ProposalKind.LIST_TAKE: gettext_lazy("A list is taken over"),
 }
 CHECK: Words = {
     ProposalKind.PLACE: gettext_lazy(
@@ -48,6 +56,17 @@ CHECK: Words = {
         "Call the person back on a number that you know before you confirm it."
     ),
     ProposalKind.EXEMPTION: gettext_lazy("Speak to the person before you confirm it."),
+    ProposalKind.LIST_SETTINGS: gettext_lazy("It lets more people read the list, or fewer people decide."),
+    ProposalKind.LIST_FINDABLE: gettext_lazy("Every member then knows that the list exists."),
+    ProposalKind.LIST_SIGNERS: gettext_lazy(
+        "With these keys, and as many of them as it says, releases of the list are signed."
+    ),
+    ProposalKind.LIST_GIVE: gettext_lazy(
+        "Compare the name with the other organisation by telephone. It decides about the list afterwards."
+    ),
+    ProposalKind.LIST_TAKE: gettext_lazy(
+        "The officers are asked for these keys; with their signatures your organisation publishes the list."
+    ),
 }
 ACT: Words = {
     "submission.approve": gettext_lazy("Approve a submission"),
@@ -69,6 +88,11 @@ FIELD: Words = {
     "domains": gettext_lazy("E-mail domains"),
     "mfa_acr": gettext_lazy("acr value of a sign-in with two factors"),
     "leave_passkeys": gettext_lazy("Passkeys stay"),
+    "list": gettext_lazy("List"),
+    "taker": gettext_lazy("Goes to"),
+    "giver": gettext_lazy("Comes from"),
+    "keys": gettext_lazy("Keys that sign"),
+    "threshold": gettext_lazy("How many of them must sign"),
     "act": gettext_lazy("Act"),
     "subject_id": gettext_lazy("About"),
 }
@@ -208,7 +232,7 @@ class ConfirmProposal(Page):
         return reverse("web:proposals")
 
     def post(self, request: HttpRequest, proposal_id: UUID) -> HttpResponseBase:
-        confirm_proposal(proposal_id, actor=self.actor, now=self.now)
+        confirm_arrangement(proposal_id, actor=self.actor, now=self.now)
         messages.success(request, _("Confirmed: it holds from now on."))
         return HttpResponseRedirect(self.back())
 
@@ -246,9 +270,20 @@ def card_of(proposal: Proposal, actor: Actor) -> ProposalCard:
         created=proposal.created_at,
         until=proposal.expires_at,
         note=proposal.note,
-        facts=[(word(FIELD, name), _shown(name, value)) for name, value in proposal.asked.items() if value],
+        facts=_facts(proposal),
         mine=actor.person_id in (proposal.proposed_by_id, proposal.person_id),
     )
+
+
+def _facts(proposal: Proposal) -> list[tuple[str | Promise, str]]:
+    about = HashList.objects.filter(id=proposal.subject_id).first()
+    if proposal.kind == ProposalKind.LIST_SETTINGS and about is not None:
+        after = wanted_by(proposal, statement_of(about))
+        rows = statement_rows(after, only=proposal.asked)
+        return [(word(FIELD, "list"), about.title), *((row.label, str(row.value)) for row in rows)]
+    told = {"list": about.title} if about is not None else {}
+    told |= {name: value for name, value in proposal.asked.items() if name in FIELD and value}
+    return [(word(FIELD, name), _shown(name, value)) for name, value in told.items()]
 
 
 def _shown(name: str, value: object) -> str:

@@ -16,15 +16,14 @@ from accounts.identity.acting import Actor
 from accounts.identity.roles import Permission
 from accounts.membership.confirm import places_to_review
 from accounts.signing_keys.models import SigningKey, SigningKeyStatus
-from hashsets.lists.models import HashList, ListChange
-from hashsets.trust.models import RoleName
+from hashsets.lists.models import HashList
+from hashsets.trust.models import RoleName, TransferState
 from hashsets.trust.transfer import transfers_of
 
 MOST: Final = 10  # of each kind: more than these are found on the pages themselves
 SECOND_PERSON: Final = _("Confirm or end what waits for a second person")
 REVIEW: Final = _("Look at a place from before places were confirmed")
 CONFIRM: Final = _("Confirm a signing key")
-SECOND: Final = _("Make or decline a change of a list")
 OFFERED: Final = _("Take over or decline a list")
 AGAIN: Final = _("Sign again what is published")
 
@@ -48,7 +47,7 @@ def arrangements_for(actor: Actor, *, now: datetime) -> list[Arrangement]:
     if actor.may(Permission.KEY_MANAGE):
         found += _keys(actor)
     if actor.may(Permission.LIST_MANAGE):
-        found += _proposals(actor) + _offers(actor)
+        found += _offers(actor)
     return found
 
 
@@ -62,7 +61,11 @@ def _second_person(actor: Actor, *, now: datetime) -> list[Arrangement]:
         if actor.person_id not in (one.proposed_by_id, one.person_id)
     ]
     return [
-        Arrangement(SECOND_PERSON, str(one.person or one.organisation), reverse("web:proposals"))
+        Arrangement(
+            SECOND_PERSON,
+            str(one.person or one.asked.get("list") or one.organisation),
+            reverse("web:proposals"),
+        )
         for one in waiting[:MOST]
     ]
 
@@ -86,18 +89,9 @@ def _keys(actor: Actor) -> list[Arrangement]:
     return [Arrangement(CONFIRM, one.name, reverse("web:key", args=[one.id])) for one in keys]
 
 
-def _proposals(actor: Actor) -> list[Arrangement]:
-    waiting = ListChange.objects.waiting_for(actor).exclude(proposed_by_id=actor.person_id)
-    changes = waiting.select_related("hash_list").order_by("created_at")[:MOST]
-    return [
-        Arrangement(SECOND, one.hash_list.title, reverse("web:settings", args=[one.hash_list_id]))
-        for one in changes
-    ]
-
-
 def _offers(actor: Actor) -> list[Arrangement]:
-    incoming = transfers_of(actor).filter(taker_id=actor.organisation()).order_by("created_at")[:MOST]
+    incoming = transfers_of(actor).filter(taker_id=actor.organisation(), state=TransferState.OFFERED)
     return [
         Arrangement(OFFERED, one.hash_list.title, reverse("web:accept-transfer", args=[one.id]))
-        for one in incoming
+        for one in incoming.order_by("created_at")[:MOST]
     ]

@@ -13,6 +13,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts.dual_control.models import Proposal, ProposalKind
+from accounts.dual_control.propose import end_proposal
 from accounts.errors import Conflict, Invalid, NotAllowed
 from accounts.identity.models import Organisation
 from accounts.identity.roles import Permission
@@ -35,17 +37,16 @@ from exchange.web.shown import instant
 from exchange.web.words import STATEMENT, word
 from hashsets.lists.change import (
     change_list,
-    confirm_change,
-    end_change,
     lowers_a_guard,
     statement_of,
     wanted_by,
 )
 from hashsets.lists.define import add_classification, create_list
 from hashsets.lists.inline import allow_inline_delta
-from hashsets.lists.models import HashList, ListChange
+from hashsets.lists.models import HashList
 from hashsets.lists.statements import Statement
 from hashsets.trust import custody
+from hashsets.trust.arrangements import confirm_arrangement
 from hashsets.trust.models import AwaitedFile, RoleName
 from hashsets.trust.signers import is_frozen
 
@@ -99,7 +100,7 @@ class NewList(Page):
 class WaitingChange:
     """A proposal: what would be different, and whether this person may make it."""
 
-    row: ListChange
+    row: Proposal
     rows: tuple[Row, ...]
     lowered: tuple[str, ...]
     by: str
@@ -120,12 +121,10 @@ class SettingsPage(Page):
 
     def facts(self, *, form: Form | None = None, status: int = 200) -> HttpResponse:
         hash_list = self.hash_list()
-        waiting = (
-            ListChange.objects.waiting_for(self.actor)
-            .filter(hash_list=hash_list)
-            .select_related("proposed_by")
-            .first()
+        about = Proposal.objects.open(self.now).filter(
+            organisation_id=hash_list.organisation_id, subject_id=hash_list.id
         )
+        waiting = about.filter(kind=ProposalKind.LIST_SETTINGS).select_related("proposed_by").first()
         return self.show(
             "web/contribute/settings.html",
             status=status,
@@ -133,13 +132,14 @@ class SettingsPage(Page):
             rows=statement_rows(statement_of(hash_list)),
             classifications=list(hash_list.classifications.all()),
             waiting=self._waiting(waiting, hash_list) if waiting else None,
+            more_waits=about.exclude(kind=ProposalKind.LIST_SETTINGS).exists(),
             frozen=is_frozen(hash_list),
             renewal=AwaitedFile.objects.filter(repository_id=hash_list.id, role=RoleName.LIST).exists(),
             form=form or blank(*LABEL, values=self.unsent()),
             may_manage=self.actor.may(Permission.LIST_MANAGE),
         )
 
-    def _waiting(self, change: ListChange, hash_list: HashList) -> WaitingChange:
+    def _waiting(self, change: Proposal, hash_list: HashList) -> WaitingChange:
         before = statement_of(hash_list)
         after = wanted_by(change, before)
         return WaitingChange(
@@ -236,10 +236,10 @@ class DecideChange(SettingsPage):
         self.hash_list()
         try:
             if text(request, "decision") == "make":
-                confirm_change(change_id, actor=self.actor, now=self.now)
+                confirm_arrangement(change_id, actor=self.actor, now=self.now)
                 said = _("The list is changed.")
             else:
-                end_change(change_id, actor=self.actor, now=self.now)
+                end_proposal(change_id, actor=self.actor, now=self.now)
                 said = _("The proposal is ended. The list stays as it is.")
         except (Invalid, Conflict, NotAllowed) as refusal:
             return self.facts(form=blank(*LABEL).refused(refusal), status=status_of(refusal).value)

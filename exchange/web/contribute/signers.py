@@ -25,11 +25,12 @@ from exchange.web.shown import apart, instant, short
 from exchange.web.words import CUSTODY, word
 from hashsets.lists.models import HashList, ListStatus
 from hashsets.trust import custody, renewal, transfer
-from hashsets.trust.models import AwaitedFile, ListTransfer, Repository, RoleName
+from hashsets.trust.models import AwaitedFile, ListTransfer, Repository, RoleName, TransferState
 from hashsets.trust.repository import awaits_officers
 from hashsets.trust.signers import entitled_keys, is_frozen
 
 PAGE = 25
+WAITS = gettext_lazy("Proposed. Nothing changes until another admin of your organisation confirms it.")
 
 
 class Signers(SettingsPage):
@@ -49,7 +50,7 @@ class Signers(SettingsPage):
     def post(self, request: HttpRequest, list_id: str) -> HttpResponseBase:
         hash_list, form = self.hash_list(), posted(request, *signer_fields(self))
         try:
-            custody.change_signers(
+            proposed = custody.change_signers(
                 hash_list,
                 key_ids=chosen_keys(form),
                 threshold=threshold_in(form),
@@ -58,7 +59,10 @@ class Signers(SettingsPage):
             )
         except (Invalid, Conflict) as refusal:
             return self._form(hash_list, form.refused(at_field(refusal)), status=status_of(refusal).value)
-        messages.success(request, _("The signers are named."))
+        if proposed is None:
+            messages.success(request, _("The signers are named."))
+        else:
+            messages.success(request, WAITS)
         return HttpResponseRedirect(self.back())
 
     def _form(self, hash_list: HashList, form: Form, *, status: int = 200) -> HttpResponse:
@@ -109,16 +113,10 @@ class OfferList(SettingsPage):
     def post(self, request: HttpRequest, list_id: str) -> HttpResponseBase:
         form = posted(request, *self.asked)
         try:
-            offer = transfer.offer_list(
-                self.hash_list(), taker_id=_identifier(form), actor=self.actor, now=self.now
-            )
+            transfer.offer_list(self.hash_list(), taker_id=_identifier(form), actor=self.actor, now=self.now)
         except (Invalid, Conflict) as refusal:
             return self._form(form.refused(refusal), status=status_of(refusal).value)
-        messages.success(
-            request,
-            _("The list is offered to %(name)s. Nothing changes before it accepts.")
-            % {"name": apart(offer.taker.name)},
-        )
+        messages.success(request, WAITS)
         return HttpResponseRedirect(reverse("web:transfers"))
 
     def _form(self, form: Form, *, status: int = 200) -> HttpResponse:
@@ -159,7 +157,7 @@ class AcceptTransfer(Page):
     def post(self, request: HttpRequest, transfer_id: uuid.UUID) -> HttpResponseBase:
         form = posted(request, *signer_fields(self))
         try:
-            taken = transfer.accept_list(
+            transfer.accept_list(
                 transfer_id,
                 key_ids=chosen_keys(form),
                 threshold=threshold_in(form),
@@ -168,11 +166,13 @@ class AcceptTransfer(Page):
             )
         except (Invalid, Conflict) as refusal:
             return self._form(form.refused(at_field(refusal)), status=status_of(refusal).value)
-        messages.success(request, _("The list is yours. Your keys have to sign what is published once more."))
-        return HttpResponseRedirect(reverse("web:signers", args=[taken.id]))
+        messages.success(request, WAITS)
+        return HttpResponseRedirect(reverse("web:transfers"))
 
     def _form(self, form: Form, *, status: int = 200) -> HttpResponse:
-        offers = transfer.transfers_of(self.actor).filter(taker_id=self.actor.organisation())
+        offers = transfer.transfers_of(self.actor).filter(
+            taker_id=self.actor.organisation(), state=TransferState.OFFERED
+        )
         offer: ListTransfer | None = offers.filter(id=self.kwargs["transfer_id"]).first()
         if offer is None:
             raise NotFound("There is no such offer.", code="transfer.not_found")

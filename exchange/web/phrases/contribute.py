@@ -17,9 +17,17 @@ CONTRIBUTE: Final[Mapping[str, Phrase]] = {
     "list.change_waits": Phrase(
         _("Another change of this list waits for a second person."), _("Make it or end it first.")
     ),
-    "list_change.not_found": Phrase(_("There is no such proposal.")),
-    "list_change.second_person": Phrase(
-        _("Whoever proposed a change does not make it."), _("Ask another admin of your organisation.")
+    "list.signers_named": Phrase(
+        _("The signers of this list are named already."),
+        _("Name all of its signers anew; a second admin confirms that."),
+    ),
+    "transfer.under_way": Phrase(
+        _("This list is being handed over: the officers are asked for the new publisher’s keys."),
+        _("End the handing over first."),
+    ),
+    "transfer.no_repository": Phrase(
+        _("This list has no signers yet, so there is nothing to hand over."),
+        _("The giver names its signers first."),
     ),
     "list.tlp": Phrase(_("A list for everyone must be TLP:CLEAR."), plainer=True),
     "list.audience": Phrase(_("Say who may see the list."), plainer=True),
@@ -53,10 +61,6 @@ CONTRIBUTE: Final[Mapping[str, Phrase]] = {
     "transfer.not_found": Phrase(_("There is no such offer.")),
     "transfer.offered_already": Phrase(_("This list is on offer already."), _("Withdraw that offer first.")),
     "transfer.taker": Phrase(_("A list is offered to another active member.")),
-    "transfer.unfinished": Phrase(
-        _("Submissions to this list are not finished yet."),
-        _("The giver publishes, returns or withdraws them first."),
-    ),
     "compare.order": Phrase(_("The older release comes first.")),
     "compare.release": Phrase(_("There is no such release.")),
     # Uploads

@@ -106,9 +106,11 @@ class SetFindable(Act):
 
     def act(self) -> str:
         wished = self.request.POST.get("findable") == "yes"
-        set_findable(self.kwargs["list_id"], findable=wished, actor=self.actor, now=self.now)
+        proposed = set_findable(self.kwargs["list_id"], findable=wished, actor=self.actor, now=self.now)
         if wished:
-            return _("Members can find this list now, and ask for it.")
+            if proposed is None:
+                return _("Members can find this list already.")
+            return _("Proposed. Nothing changes until another admin of your organisation confirms it.")
         return _("Members who have no access can no longer find this list.")
 
     def back(self) -> str:

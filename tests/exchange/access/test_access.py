@@ -180,12 +180,20 @@ def test_roles_that_do_not_decide_do_not_decide(found: HashList, who: str) -> No
 
 def test_the_publisher_alone_says_whether_a_list_is_found(found: HashList) -> None:
     harbor, lumen = cast.harbor(), cast.lumen()
-    assert not set_findable(found.id, findable=False, actor=harbor.admin.actor, now=NOW).findable
+    assert set_findable(found.id, findable=False, actor=harbor.admin.actor, now=NOW) is None
     assert not HashList.objects.on_request_for(lumen.viewer.actor).exists()
     assert events()[-1] == "list.findable_set"
     before = events()
     set_findable(found.id, findable=False, actor=harbor.admin.actor, now=NOW)
     assert events() == before
+    wider = set_findable(found.id, findable=True, actor=harbor.admin.actor, now=NOW)
+    assert not HashList.objects.on_request_for(lumen.viewer.actor).exists(), "one person alone shows no more"
+    with pytest.raises(NotAllowed) as own:
+        cast.second(wider, harbor.admin.actor)
+    assert own.value.code == "proposal.second_person"
+    cast.second(wider, harbor.second_admin.actor)
+    assert HashList.objects.on_request_for(lumen.viewer.actor).exists()
+    set_findable(found.id, findable=False, actor=harbor.admin.actor, now=NOW)
     assert (
         code_of(partial(set_findable, found.id, findable=True, actor=lumen.admin.actor, now=NOW))
         == "list.not_found"

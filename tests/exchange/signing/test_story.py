@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from pytest_django.live_server_helper import LiveServer
@@ -180,13 +181,21 @@ def test_two_lists_live_through_every_change_of_keys(stage: Stage) -> None:
         assert verify_release(world.fresh(), world.fresh().latest_release).ok
 
 
+def change_signers(world: World, key_ids: list[UUID], threshold: int) -> None:
+    """By one admin and another."""
+    proposed = custody.change_signers(
+        world.fresh(), key_ids=key_ids, threshold=threshold, actor=world.crew.admin.actor, now=now()
+    )
+    cast.second(proposed, world.crew.second_admin.actor, now=now())
+
+
 def _rotate_a_key(stage: Stage, ours: World, theirs: World, kept: list[str]) -> None:
     """The key file is replaced: members notice nothing until the new keys have signed, and nothing then."""
     retired, stage.file = stage.file, "second.pem"
     new = key_on(stage.machine, stage.file)
     confirmed(ours.crew, new)
     ids = [key.id for key in SigningKey.objects.filter(keyid__in=[*kept, new])]
-    custody.change_signers(ours.fresh(), key_ids=ids, threshold=2, actor=ours.crew.admin.actor, now=now())
+    change_signers(ours, ids, 2)
     export_repository(ours.hash_list.id, now=now())
     resign_repository(ours.hash_list.id, now=now())
     stage.readers.see((ours, 1), (theirs, 1))
@@ -241,7 +250,7 @@ def _revoke_above_and_below_the_threshold(
     confirmed(ours.crew, third)
     second = SigningKey.objects.get(name="second.pem")
     ids = [second.id, SigningKey.objects.get(keyid=third).id]
-    custody.change_signers(ours.fresh(), key_ids=ids, threshold=2, actor=actor, now=now())
+    change_signers(ours, ids, 2)
     assert not is_frozen(ours.fresh())
     assert stage.by_file(ours.hash_list.id) == "open"
     stage.file = "third.pem"
@@ -254,7 +263,7 @@ def _leave_the_hosted_key(stage: Stage, ours: World, theirs: World) -> None:
     own = key_on(stage.northlands, "own.pem", kind="p256")
     key = confirmed(theirs.crew, own)
     actor = theirs.crew.admin.actor
-    custody.change_signers(theirs.fresh(), key_ids=[key.id], threshold=1, actor=actor, now=now())
+    change_signers(theirs, [key.id], 1)
     with pytest.raises(Conflict):
         renewal.sign_renewal_hosted(theirs.fresh(), actor=theirs.crew.signer.actor, now=now())
     stage.readers.see((ours, 2), (theirs, 1))

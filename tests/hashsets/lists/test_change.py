@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from accounts.audit.models import AuditEvent
+from accounts.dual_control.models import Proposal
+from accounts.dual_control.propose import end_proposal
 from accounts.errors import Conflict, Invalid, NotAllowed, NotFound, Refusal
-from hashsets.lists.change import change_list, confirm_change, end_change, lowers_a_guard, statement_of
-from hashsets.lists.models import HashList, ListAudience, ListChange
+from hashsets.lists.change import change_list, lowers_a_guard, statement_of
+from hashsets.lists.models import HashList, ListAudience
+from hashsets.trust.arrangements import confirm_arrangement
 from tests import cast
 from tests.cast import NOW
 from tests.hashsets.releases.world import bare_list
@@ -23,7 +27,7 @@ def hash_list() -> HashList:
     return bare_list(cast.harbor(), now=NOW)
 
 
-def change(hash_list: HashList, **wanted: Any) -> ListChange | None:
+def change(hash_list: HashList, **wanted: Any) -> Proposal | None:
     statement = replace(statement_of(hash_list), **wanted)
     return change_list(hash_list, statement, actor=cast.harbor().admin.actor, now=NOW)
 
@@ -61,7 +65,7 @@ def test_more_names_and_more_kinds_are_a_wider_audience(hash_list: HashList) -> 
     wider = change(fresh(hash_list), audience_organisations=(lumen, pixelhaus))
     assert wider is not None
     assert ListAudience.objects.filter(hash_list=hash_list).count() == 1
-    confirm_change(wider.id, actor=cast.harbor().second_admin.actor, now=NOW)
+    confirm_arrangement(wider.id, actor=cast.harbor().second_admin.actor, now=NOW)
     assert ListAudience.objects.filter(hash_list=hash_list).count() == 2
     assert change(fresh(hash_list), audience_organisations=()) is None
     kinds = change(fresh(hash_list), audience="kinds", audience_kinds=("company",), audience_organisations=())
@@ -74,12 +78,14 @@ def test_a_proposal_is_made_by_somebody_else_and_once(hash_list: HashList) -> No
     assert proposal is not None
     assert sorted(proposal.asked) == ["description", "tlp"]
     with pytest.raises(NotAllowed) as own:
-        confirm_change(proposal.id, actor=crew.admin.actor, now=NOW)
-    assert own.value.code == "list_change.second_person"
-    made = confirm_change(proposal.id, actor=crew.second_admin.actor, now=NOW)
+        confirm_arrangement(proposal.id, actor=crew.admin.actor, now=NOW)
+    assert own.value.code == "proposal.second_person"
+    confirm_arrangement(proposal.id, actor=crew.second_admin.actor, now=NOW)
+    made = fresh(hash_list)
     assert (made.tlp, made.description) == ("green", "More words")
     with pytest.raises(NotFound):
-        confirm_change(proposal.id, actor=crew.second_admin.actor, now=NOW)
+        confirm_arrangement(proposal.id, actor=crew.second_admin.actor, now=NOW)
+    assert not Proposal.objects.filter(state="proposed").exists()
     events = AuditEvent.objects.filter(action__in=["list.change_proposed", "list.changed"])
     assert [event.action for event in events.order_by("number")] == ["list.change_proposed", "list.changed"]
     assert "More words" not in str(events.get(action="list.changed").facts)
@@ -89,7 +95,7 @@ def test_a_proposal_changes_only_what_it_names(hash_list: HashList) -> None:
     proposal = change(hash_list, tlp="green")
     assert proposal is not None
     assert change(fresh(hash_list), title="Changed meanwhile") is None
-    confirm_change(proposal.id, actor=cast.harbor().second_admin.actor, now=NOW)
+    confirm_arrangement(proposal.id, actor=cast.harbor().second_admin.actor, now=NOW)
     assert (fresh(hash_list).tlp, fresh(hash_list).title) == ("green", "Changed meanwhile")
 
 
@@ -119,7 +125,7 @@ def test_one_proposal_waits_at_a_time_and_an_ended_one_makes_room(hash_list: Has
     with pytest.raises(Conflict) as refusal:
         change(hash_list, tlp="clear")
     assert refusal.value.code == "list.change_waits"
-    end_change(first.id, actor=cast.harbor().admin.actor, now=NOW)
+    end_proposal(first.id, actor=cast.harbor().admin.actor, now=NOW)
     assert change(hash_list, tlp="clear") is not None
     assert fresh(hash_list).tlp == "amber"
 
@@ -134,11 +140,12 @@ def test_nobody_else_changes_a_list(hash_list: HashList, who: str) -> None:
         "operator": cast.operator().admin.actor,
     }
     wanted = replace(statement_of(hash_list), title="Taken over")
-    for act in (
+    acts: tuple[Callable[[], object], ...] = (
         lambda: change_list(hash_list, wanted, actor=actors[who], now=NOW),
-        lambda: confirm_change(proposal.id, actor=actors[who], now=NOW),
-        lambda: end_change(proposal.id, actor=actors[who], now=NOW),
-    ):
+        lambda: confirm_arrangement(proposal.id, actor=actors[who], now=NOW),
+        lambda: end_proposal(proposal.id, actor=actors[who], now=NOW),
+    )
+    for act in acts:
         with pytest.raises(Refusal) as refusal:
             act()
         assert isinstance(refusal.value, NotAllowed | NotFound)

@@ -74,13 +74,10 @@ def test_changed_keys_of_several_lists_and_a_new_online_key_take_one_gathering(
         assert member.fetch(hash_list.id) == b"1"
     new = publishing.own_key(harbor)
     for hash_list, _ in lists[:2]:
-        custody.change_signers(
-            hash_list,
-            key_ids=[new.row.id],
-            threshold=1,
-            actor=harbor.admin.actor,
-            now=publishing.now(),
+        proposed = custody.change_signers(
+            hash_list, key_ids=[new.row.id], threshold=1, actor=harbor.admin.actor, now=publishing.now()
         )
+        cast.second(proposed, harbor.second_admin.actor, now=publishing.now())
     repository.replace_online_key(lists[2][0].id, now=publishing.now())
     # The renewals wait for the publisher, not for the officers.
     names = _export(tmp_path / "second")

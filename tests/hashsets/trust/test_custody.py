@@ -48,13 +48,12 @@ def renew(hash_list: HashList, crew: cast.Crew, *keys: OwnKey) -> renewal.Renewa
 
 
 def change(hash_list: HashList, crew: cast.Crew, keys: list[OwnKey], threshold: int) -> None:
-    custody.change_signers(
-        hash_list,
-        key_ids=[key.row.id for key in keys],
-        threshold=threshold,
-        actor=crew.admin.actor,
-        now=publishing.now(),
+    now = publishing.now()
+    proposed = custody.change_signers(
+        hash_list, key_ids=[key.row.id for key in keys], threshold=threshold, actor=crew.admin.actor, now=now
     )
+    if proposed is not None:
+        cast.second(proposed, crew.second_admin.actor, now=now)
 
 
 def test_a_renewal_is_the_same_content_under_the_next_version(new_member: Callable[[str], Member]) -> None:

@@ -9,11 +9,15 @@ from uuid import uuid4
 import pytest
 
 from accounts.audit.models import AuditEvent
-from accounts.errors import Conflict, Invalid, NotAllowed, NotFound
+from accounts.dual_control.models import Proposal
+from accounts.errors import Conflict, Invalid, NotAllowed, NotFound, Refusal
+from accounts.membership.members import add_member
 from hashsets.intake.models import Submission
+from hashsets.lists.audience import set_findable
 from hashsets.lists.models import HashList
 from hashsets.trust import custody, renewal, transfer
 from hashsets.trust.export import export_repository
+from hashsets.trust.handover import GIVEN_BACK
 from hashsets.trust.models import ListTransfer, TransferState
 from hashsets.trust.resign import resign_repository
 from tests import cast
@@ -25,9 +29,27 @@ pytestmark = pytest.mark.django_db
 
 
 def offer(hash_list: HashList, giver: cast.Crew, taker: cast.Crew) -> ListTransfer:
-    return transfer.offer_list(
-        hash_list, taker_id=taker.organisation.id, actor=giver.admin.actor, now=publishing.now()
+    """By two of the giver."""
+    now = publishing.now()
+    proposed = transfer.offer_list(
+        hash_list, taker_id=taker.organisation.id, actor=giver.admin.actor, now=now
     )
+    cast.second(proposed, giver.second_admin.actor, now=now)
+    return ListTransfer.objects.get(hash_list=hash_list, state=TransferState.OFFERED)
+
+
+def accept(waiting: ListTransfer, taker: cast.Crew, *keys: publishing.OwnKey, threshold: int = 1) -> HashList:
+    """By two of the taker; in the demo the officers sign at once."""
+    now = publishing.now()
+    proposed = transfer.accept_list(
+        waiting.id,
+        key_ids=[key.row.id for key in keys],
+        threshold=threshold,
+        actor=taker.admin.actor,
+        now=now,
+    )
+    cast.second(proposed, taker.second_admin.actor, now=now)
+    return HashList.objects.get(id=waiting.hash_list_id)
 
 
 def test_members_follow_a_list_to_its_new_publisher(new_member: Callable[[str], Member]) -> None:
@@ -38,9 +60,7 @@ def test_members_follow_a_list_to_its_new_publisher(new_member: Callable[[str], 
     # The giver's half-signed renewal must not survive.
     renewal.prepare_renewal(hash_list, actor=harbor.signer.actor, now=publishing.now())
     waiting = offer(hash_list, harbor, northland)
-    taken = transfer.accept_list(
-        waiting.id, key_ids=[theirs.row.id], threshold=1, actor=northland.admin.actor, now=publishing.now()
-    )
+    taken = accept(waiting, northland, theirs)
     assert taken.organisation_id == northland.organisation.id
     export_repository(hash_list.id, now=publishing.now())
     resign_repository(hash_list.id, now=publishing.now())
@@ -134,7 +154,7 @@ def test_a_list_goes_to_another_active_member_only_and_is_given_by_its_publisher
             )
 
 
-def test_a_list_with_unfinished_submissions_is_not_handed_over() -> None:
+def test_what_the_giver_has_begun_is_given_back_when_the_list_changes_hands() -> None:
     harbor, northland = cast.harbor(), cast.northland()
     hash_list = list_signed_by(harbor, [publishing.own_key(harbor)], 1)
     submission = Submission.objects.create(
@@ -145,21 +165,65 @@ def test_a_list_with_unfinished_submissions_is_not_handed_over() -> None:
         upload_length=1,
         received_at=publishing.now(),
         submitted_by=harbor.contributor.user,
-        state="staged",
+        state="approved",
     )
-    waiting, theirs = offer(hash_list, harbor, northland), publishing.own_key(northland)
+    HashList.objects.filter(id=hash_list.id).update(audience="named")
+    set_findable(hash_list.id, findable=True, actor=harbor.admin.actor, now=publishing.now())
+    taken = accept(offer(hash_list, harbor, northland), northland, publishing.own_key(northland))
+    assert taken.organisation_id == northland.organisation.id
+    submission.refresh_from_db()
+    assert (submission.state, submission.decision_reason) == ("returned", GIVEN_BACK)
+    assert not Proposal.objects.filter(state="proposed").exists()
 
-    def accept() -> HashList:
-        return transfer.accept_list(
-            waiting.id,
-            key_ids=[theirs.row.id],
-            threshold=1,
-            actor=northland.admin.actor,
-            now=publishing.now(),
-        )
 
-    with pytest.raises(Conflict) as refused:
-        accept()
-    assert refused.value.code == "transfer.unfinished"
-    Submission.objects.filter(id=submission.id).update(state="withdrawn")
-    assert accept().organisation_id == northland.organisation.id
+def test_nobody_gives_or_takes_a_list_alone() -> None:
+    harbor, northland = cast.harbor(), cast.northland()
+    hash_list, now = list_signed_by(harbor, [publishing.own_key(harbor)], 1), publishing.now()
+    proposed = transfer.offer_list(
+        hash_list, taker_id=northland.organisation.id, actor=harbor.admin.actor, now=now
+    )
+    assert not transfer.transfers_of(northland.admin.actor).exists(), "the taker sees nothing yet"
+    for actor, code in (
+        (harbor.admin.actor, "proposal.second_person"),
+        (harbor.signer.actor, "permission.missing"),
+        (northland.admin.actor, "proposal.not_found"),
+        (cast.operator().admin.actor, "proposal.colleague_needed"),
+    ):
+        with pytest.raises(Refusal) as refusal:
+            cast.second(proposed, actor, now=now)
+        assert refusal.value.code == code
+    cast.second(proposed, harbor.second_admin.actor, now=now)
+    waiting, key = ListTransfer.objects.get(), publishing.own_key(northland)
+    taking = transfer.accept_list(
+        waiting.id, key_ids=[key.row.id], threshold=1, actor=northland.admin.actor, now=now
+    )
+    for actor, code in (
+        (northland.admin.actor, "proposal.second_person"),
+        (harbor.second_admin.actor, "proposal.not_found"),
+    ):
+        with pytest.raises(Refusal) as refusal:
+            cast.second(taking, actor, now=now)
+        assert refusal.value.code == code
+    hash_list.refresh_from_db()
+    assert hash_list.organisation_id == harbor.organisation.id
+    cast.second(taking, northland.second_admin.actor, now=now)
+    hash_list.refresh_from_db()
+    assert hash_list.organisation_id == northland.organisation.id
+
+
+def test_somebody_of_both_sides_is_one_person() -> None:
+    harbor, northland = cast.harbor(), cast.northland()
+    hash_list, now = list_signed_by(harbor, [publishing.own_key(harbor)], 1), publishing.now()
+    waiting = offer(hash_list, harbor, northland)
+    both = harbor.admin.user
+    add_member(both, northland.organisation, roles=["admin"], actor=cast.HOST, now=now)
+    key = publishing.own_key(northland)
+    taking = transfer.accept_list(
+        waiting.id,
+        key_ids=[key.row.id],
+        threshold=1,
+        actor=cast.acting(both, northland.organisation),
+        now=now,
+    )
+    with pytest.raises(NotAllowed):
+        cast.second(taking, cast.acting(both, northland.organisation), now=now)

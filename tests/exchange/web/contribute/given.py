@@ -81,6 +81,8 @@ def own_key(crew: cast.Crew, private: EllipticCurvePrivateKey, *, name: str = "T
 
 
 def signed_with_own(crew: cast.Crew, hash_list: HashList, *keys: SigningKey, threshold: int = 1) -> None:
-    change_signers(
+    proposed = change_signers(
         hash_list, key_ids=[key.id for key in keys], threshold=threshold, actor=crew.admin.actor, now=NOW
     )
+    if proposed is not None:
+        cast.second(proposed, crew.second_admin.actor, now=NOW)

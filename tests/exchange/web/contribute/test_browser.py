@@ -23,6 +23,7 @@ from hashsets.releases.build import build_draft
 from hashsets.releases.models import Draft
 from hashsets.releases.publish import publish_draft
 from hashsets.releases.verify import verify_release
+from hashsets.trust.models import ListTransfer
 from hashsets.trust.transfer import offer_list
 from tests import cast
 from tests.exchange.web.contribute.given import own_key, p256, signed_with_own
@@ -234,7 +235,9 @@ def sights(world: World) -> list[Sight]:
     change_list(world.fresh(), wider(wanted), actor=crew.second_admin.actor, now=NOW)
     empty = bare_list(crew, title="Nothing here yet", now=NOW)
     northland, operator = cast.northland(now=NOW), cast.operator(now=NOW)
-    offer = offer_list(empty, taker_id=northland.organisation.id, actor=crew.admin.actor, now=NOW)
+    proposed = offer_list(empty, taker_id=northland.organisation.id, actor=crew.admin.actor, now=NOW)
+    cast.second(proposed, crew.second_admin.actor, now=NOW)
+    offer = ListTransfer.objects.get(hash_list=empty)
     made = f"/organisation/keys/{key.id}"
     button = "main form .button"
     return [

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
+from accounts.audit.models import AuditEvent
+from accounts.dual_control.models import Proposal
 from accounts.signing_keys.register import confirm_key
-from hashsets.lists.models import HashList, ListChange
+from hashsets.lists.models import HashList
 from hashsets.trust.hosted import create_hosted_key
 from hashsets.trust.models import ListTransfer
 from tests import cast
@@ -20,6 +23,12 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def world() -> World:
     return harbor_world(now=NOW)
+
+
+def confirmed(client: Client, *, status: int = 302) -> None:
+    """The newest proposal, on the page where they wait."""
+    waiting = Proposal.objects.filter(state="proposed").latest("created_at")
+    sent(client, f"/organisation/proposals/{waiting.id}/confirm", status=status)
 
 
 def test_a_list_is_made_after_its_answers_were_checked_and_then_asks_for_signers() -> None:
@@ -93,11 +102,11 @@ def test_lowering_a_guard_takes_a_second_admin(world: World) -> None:
     base = f"/lists/{world.hash_list.id}"
     sent(admin, f"{base}/settings/change", settings_of(world.hash_list, tlp="clear", audience="public"))
     assert world.fresh().audience == "members"
-    change = ListChange.objects.get()
+    change = Proposal.objects.get()
     decide = f"{base}/settings/proposals/{change.id}"
     assert "You proposed it" in page(admin, f"{base}/settings")
     refused = text_of(sent(admin, decide, {"decision": "make"}, status=403))
-    assert "Whoever proposed a change does not make it." in refused
+    assert "Whoever proposed this does not confirm it." in refused
     assert world.fresh().audience == "members"
     shown = page(second, f"{base}/settings")
     assert "It lowers a guard:" in shown
@@ -115,7 +124,7 @@ def test_a_proposal_is_declined_and_another_can_follow(world: World) -> None:
         sent(admin, f"{base}/settings/change", settings_of(world.hash_list, tlp="clear"), status=409)
     )
     assert "waits for a second person" in again
-    sent(second, f"{base}/settings/proposals/{ListChange.objects.get().id}", {"decision": "end"})
+    sent(second, f"{base}/settings/proposals/{Proposal.objects.get().id}", {"decision": "end"})
     assert world.fresh().tlp == "amber"
     sent(admin, f"{base}/settings/change", settings_of(world.hash_list, tlp="clear"))
 
@@ -157,6 +166,9 @@ def test_signers_are_named_and_others_take_their_place(world: World) -> None:
     )
     assert "hosted key has that one key" in both
     sent(admin, f"{base}/signers", {"key_ids": [key.id], "threshold": "1"})
+    assert "What is published has to be signed again." not in page(admin, f"{base}/signers")
+    confirmed(admin, status=403)
+    confirmed(signed_in(crew.second_admin.user))
     assert "What is published has to be signed again." in page(admin, f"{base}/signers")
 
 
@@ -169,6 +181,10 @@ def test_a_list_goes_to_another_publisher_when_both_sides_say_so(world: World) -
     unknown = text_of(sent(giver, f"{base}/transfer", {"organisation_id": "Northland"}, status=400))
     assert "offered to another active member" in unknown
     sent(giver, f"{base}/transfer", {"organisation_id": str(other.organisation.id)})
+    assert "offers it to you" not in page(taker, "/transfers"), "it takes two of the giver"
+    assert "Northland Police" in page(giver, "/organisation/proposals")
+    confirmed(giver, status=403)
+    confirmed(signed_in(world.crew.second_admin.user))
     offer = ListTransfer.objects.get()
     assert "You offer it to <bdi>Northland Police</bdi>." in page(giver, "/transfers")
     assert "<bdi>Harbor</bdi> offers it to you." in page(taker, "/transfers")
@@ -177,6 +193,11 @@ def test_a_list_goes_to_another_publisher_when_both_sides_say_so(world: World) -
     key = create_hosted_key(other.organisation, name="Desk", actor=other.admin.actor, now=timezone.now())
     confirm_key(key.id, actor=other.second_admin.actor, now=timezone.now())
     sent(taker, f"/transfers/{offer.id}", {"key_ids": [str(key.id)], "threshold": "1"})
+    assert world.fresh().organisation_id == world.crew.organisation.id, "and two of the taker"
+    confirmed(taker, status=403)
+    codes = AuditEvent.objects.filter(action="second_person.refused").values_list("facts__code", flat=True)
+    assert list(codes) == ["proposal.second_person"] * 2
+    confirmed(signed_in(other.second_admin.user))
     assert world.fresh().organisation_id == other.organisation.id
     page(giver, f"{base}/settings", 403)
     signer = signed_in(other.signer.user)
@@ -191,14 +212,15 @@ def test_what_waits_for_somebody_is_on_their_first_page(world: World) -> None:
     admin, second = signed_in(crew.admin.user), signed_in(crew.second_admin.user)
     base = f"/lists/{world.hash_list.id}"
     sent(admin, f"{base}/settings/change", settings_of(world.hash_list, tlp="green"))
-    assert "Make or decline a change of a list" in page(second, "/")
-    assert "Make or decline" not in page(admin, "/")
+    assert "Confirm or end what waits for a second person" in page(second, "/")
+    assert "Confirm or end" not in page(admin, "/")
     create_hosted_key(crew.organisation, name="Waits", actor=crew.admin.actor, now=NOW)
     assert "Confirm a signing key" in page(second, "/")
     assert "Confirm a signing key" not in page(admin, "/")
     signed_with_own(crew, world.hash_list, own_key(crew, p256()))
     assert "Sign again what is published" in page(signed_in(crew.signer.user), "/")
     sent(admin, f"{base}/transfer", {"organisation_id": str(other.organisation.id)})
+    confirmed(second)
     assert "Take over or decline a list" in page(signed_in(other.admin.user), "/")
     assert "Take over" not in page(signed_in(other.viewer.user), "/")
 
@@ -208,6 +230,7 @@ def test_an_offer_is_declined(world: World) -> None:
     other = cast.northland(now=NOW)
     giver, taker = signed_in(world.crew.admin.user), signed_in(other.admin.user)
     sent(giver, f"/lists/{world.hash_list.id}/transfer", {"organisation_id": str(other.organisation.id)})
+    confirmed(signed_in(world.crew.second_admin.user))
     sent(taker, f"/transfers/{ListTransfer.objects.get().id}/end")
     assert "No list is on its way." in page(giver, "/transfers")
     assert world.fresh().organisation_id == world.crew.organisation.id
@@ -239,13 +262,16 @@ def test_a_change_proposed_before_a_transfer_does_not_come_with_the_list(world: 
     admin, other = signed_in(world.crew.admin.user), cast.northland(now=NOW)
     base = f"/lists/{world.hash_list.id}"
     sent(admin, f"{base}/settings/change", settings_of(world.hash_list, tlp="green"))
+    open_one, second = Proposal.objects.get(), signed_in(world.crew.second_admin.user)
     sent(admin, f"{base}/transfer", {"organisation_id": str(other.organisation.id)})
+    confirmed(second)
     key = create_hosted_key(other.organisation, name="Desk", actor=other.admin.actor, now=NOW)
     confirm_key(key.id, actor=other.second_admin.actor, now=NOW)
     offer = ListTransfer.objects.get()
     sent(signed_in(other.admin.user), f"/transfers/{offer.id}", {"key_ids": [str(key.id)], "threshold": "1"})
-    second = signed_in(world.crew.second_admin.user)
-    sent(second, f"{base}/settings/proposals/{ListChange.objects.get().id}", {"decision": "make"}, status=403)
+    confirmed(signed_in(other.second_admin.user))
+    sent(second, f"{base}/settings/proposals/{open_one.id}", {"decision": "make"}, status=403)
+    sent(second, f"/organisation/proposals/{open_one.id}/confirm", status=404)
     assert world.fresh().tlp == "amber"
 
 

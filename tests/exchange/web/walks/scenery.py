@@ -47,7 +47,7 @@ from hashsets.intake.quarantine import decide_quarantine
 from hashsets.lists.change import change_list, statement_of
 from hashsets.releases.models import Agreement as AgreedTo
 from hashsets.trust import metadata, officers
-from hashsets.trust.models import Repository, RoleName, SignedFile
+from hashsets.trust.models import ListTransfer, Repository, RoleName, SignedFile
 from hashsets.trust.transfer import offer_list
 from tests import cast
 from tests.accounts import cases as given
@@ -136,9 +136,11 @@ def _published() -> dict[str, Any]:
     signed_with_own(crew, own.hash_list, *keys)
     change_list(world.fresh(), wider(statement_of(world.fresh())), actor=crew.second_admin.actor, now=NOW)
     empty = bare_list(crew, title="Nothing here yet", now=NOW)
-    offer = offer_list(
+    proposed = offer_list(
         empty, taker_id=cast.northland(now=NOW).organisation.id, actor=crew.admin.actor, now=NOW
     )
+    cast.second(proposed, crew.second_admin.actor, now=NOW)
+    offer = ListTransfer.objects.get(hash_list=empty)
     csv = io.BytesIO(csv_of(range(300, 303)).encode())
     add_benign_hashes(csv, actor=crew.contributor.actor, now=NOW)
     row = Repository.objects.get(id=own.hash_list.id)

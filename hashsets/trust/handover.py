@@ -1,0 +1,144 @@
+"""The one step in which a list goes to its new publisher: when the officers have signed for the new keys.
+
+Until then nothing is different: the giver's people decide, its keys sign, and the taker sees what it saw
+before. With the officers' signed targets in force, in the transaction that puts them there: (1) the list is
+the taker's, to decide about and to read; (2) the taker's keys sign it; (3) what the giver had begun is given
+back; (4) the published content waits for the new keys as the next version. Members are served the state of
+before until these have signed.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from accounts.audit.actions import Action
+from accounts.audit.record import record
+from accounts.dual_control.models import Proposal, ProposalState
+from accounts.identity.acting import Actor
+from accounts.signing_keys.models import SigningKey, SigningKeyStatus
+from hashsets.intake.models import Submission, SubmissionState
+from hashsets.lists.models import HashList
+from hashsets.trust import list_role, signed_files
+from hashsets.trust.models import AwaitedFile, ListTransfer, Repository, RoleName, TransferState
+from hashsets.trust.online import published_file
+from hashsets.trust.renewal import await_renewal
+from hashsets.trust.signers import replace_signers
+
+OVER: Final = (
+    SubmissionState.PUBLISHED,
+    SubmissionState.REFUSED,
+    SubmissionState.RETURNED,
+    SubmissionState.WITHDRAWN,
+)
+GIVEN_BACK: Final = "The list went to another publisher."
+
+
+def complete_transfer(list_id: str, *, actor: Actor, now: datetime) -> bool:
+    """Hand the list over if the targets in force are those that were asked for. Returns whether it was.
+
+    The caller holds the list's lock, in the transaction that put the targets into force.
+    """
+    transfer = _agreed(list_id)
+    if transfer is None or not _in_force(transfer):
+        return False
+    hash_list = HashList.objects.get(id=list_id)
+    keys = list(SigningKey.objects.filter(id__in=transfer.key_ids, status=SigningKeyStatus.ACTIVE))
+    ListTransfer.objects.filter(id=transfer.id).update(state=TransferState.ACCEPTED, decided_at=now)
+    HashList.objects.filter(id=list_id).update(organisation=transfer.taker)  # (1)
+    hash_list.refresh_from_db()
+    replace_signers(hash_list, keys, transfer.threshold, actor=actor, now=now)  # (2)
+    _give_back(transfer, now=now)  # (3)
+    row = Repository.objects.get(id=list_id)
+    published = published_file(row)
+    if published is not None:
+        await_renewal(row, published.content, now=now)  # (4)
+    # One event in each organisation's part of the record.
+    for action, organisation_id in (
+        (Action.LIST_TRANSFER_ENDED, transfer.giver_id),
+        (Action.LIST_TRANSFERRED, transfer.taker_id),
+    ):
+        record(
+            action,
+            actor=actor,
+            subject_type="list",
+            subject_id=list_id,
+            organisation_id=organisation_id,
+            now=now,
+            facts={
+                "transfer_id": transfer.id,
+                "from": transfer.giver_id,
+                "to": transfer.taker_id,
+                "state": TransferState.ACCEPTED.value,
+            },
+        )
+    return True
+
+
+def end_agreed(hash_list: HashList, *, actor: Actor, now: datetime) -> None:
+    """End a handing over that waits for the officers, because they are asked for something else. The caller
+    holds the list's lock, and asks them.
+    """
+    transfer = _agreed(hash_list.id)
+    if transfer is not None:
+        _end(transfer, actor=actor, now=now)
+
+
+def withdraw_request(transfer: ListTransfer, *, now: datetime) -> None:
+    """Take back what the officers were asked for. The delegation of before stays in force."""
+    AwaitedFile.objects.filter(repository_id=transfer.hash_list_id, role=RoleName.TARGETS).delete()
+
+
+def end_agreed_naming(keyid: str, *, actor: Actor, now: datetime) -> None:
+    """End every handing over whose new rule names this key: it was revoked. In the caller's transaction."""
+    for transfer in ListTransfer.objects.filter(state=TransferState.AGREED).order_by("hash_list_id"):
+        named = SigningKey.objects.filter(id__in=transfer.key_ids, keyid=keyid)
+        if named.filter(organisation_id=transfer.taker_id).exists():
+            HashList.objects.lock(transfer.hash_list_id)
+            withdraw_request(transfer, now=now)
+            _end(transfer, actor=actor, now=now)
+
+
+def _agreed(list_id: str) -> ListTransfer | None:
+    found = ListTransfer.objects.filter(hash_list_id=list_id, state=TransferState.AGREED)
+    return found.select_related("taker").first()
+
+
+def _in_force(transfer: ListTransfer) -> bool:
+    """Whether the newest targets that officers have signed name the taker's keys and rule."""
+    newest = signed_files.newest(transfer.hash_list_id, RoleName.TARGETS)
+    if newest is None or not transfer.threshold:
+        return False
+    content = bytes(newest.content)
+    wanted = set(SigningKey.objects.filter(id__in=transfer.key_ids).values_list("keyid", flat=True))
+    return list_role.keyids(content) == wanted and list_role.threshold(content) == transfer.threshold
+
+
+def _give_back(transfer: ListTransfer, *, now: datetime) -> None:
+    """What the giver's people have proposed, submitted or begun to sign is nobody's any more."""
+    Proposal.objects.filter(
+        organisation_id=transfer.giver_id, subject_id=transfer.hash_list_id, state=ProposalState.PROPOSED
+    ).update(state=ProposalState.ENDED, decided_at=now)
+    # A draft of one of these finds its submission in another state, and is given up by whoever meets it.
+    Submission.objects.filter(hash_list_id=transfer.hash_list_id).exclude(state__in=OVER).update(
+        state=SubmissionState.RETURNED, decided_at=now, decision_reason=GIVEN_BACK, lease_until=None
+    )
+    AwaitedFile.objects.filter(repository_id=transfer.hash_list_id, role=RoleName.LIST).delete()
+
+
+def _end(transfer: ListTransfer, *, actor: Actor, now: datetime) -> None:
+    ListTransfer.objects.filter(id=transfer.id).update(state=TransferState.ENDED, decided_at=now)
+    record(
+        Action.LIST_TRANSFER_ENDED,
+        actor=actor,
+        subject_type="list",
+        subject_id=transfer.hash_list_id,
+        organisation_id=transfer.giver_id,
+        now=now,
+        facts={
+            "transfer_id": transfer.id,
+            "from": transfer.giver_id,
+            "to": transfer.taker_id,
+            "state": TransferState.ENDED.value,
+        },
+    )
