@@ -207,7 +207,12 @@ def _carry(submission: Submission, maker: Actor, checker: Actor, clock: Callable
         if submission.state in (SubmissionState.RECEIVED, SubmissionState.VALIDATING):
             validate_submission(submission.id, now=clock())
         elif submission.state == SubmissionState.STAGED:
-            approve_submission(submission.id, actor=checker, now=clock())
+            approve_submission(
+                submission.id,
+                operations_digest=submission.operations_digest,
+                actor=checker,
+                now=clock(),
+            )
         elif submission.state == SubmissionState.APPROVED:
             build_draft(submission.id, now=clock())
         elif submission.state == SubmissionState.DRAFTED:

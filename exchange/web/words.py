@@ -110,8 +110,9 @@ LIST_STATUS: Final[Words] = {
     ListStatus.CLOSED: _("Closed: takes no more submissions"),
 }
 HOLD: Final[Words] = {
-    "removal.mass": _("More than 5 in 100 entries would go within 24 hours."),
-    "removal.vast": _("More than 20 in 100 entries would go within 24 hours."),
+    "removal.mass": _("More than 5 in 100 entries would go or change classification within 24 hours."),
+    "removal.vast": _("More than 20 in 100 entries would go or change classification within 24 hours."),
+    "change.vast": _("More than 20 in 100 entries would go or be updated within 24 hours."),
     "removal.empties_list": _("Nothing would be left on the list."),
     "addition.unusual": _("Far more would be added than this list usually adds."),
     "addition.new_type": _("It brings a kind of hash that this list has not had before."),

@@ -21,7 +21,7 @@ from accounts.identity.acting import Actor
 from hashsets.intake.models import Submission, SubmissionState
 from hashsets.lists.models import HashList
 from hashsets.releases.approve import is_agreed, is_decided, settle_approved
-from hashsets.releases.decisions import agreeing, record_void, void_lapsed
+from hashsets.releases.decisions import agreeing, check_shown, record_void, void_lapsed
 from hashsets.releases.models import Agreement, Approval
 
 
@@ -36,12 +36,16 @@ def awaiting_agreement(actor: Actor) -> QuerySet[Submission]:
     ).select_related("hash_list", "organisation")
 
 
-def agree_to_submission(submission_id: uuid.UUID, *, actor: Actor, now: datetime) -> Submission:
+def agree_to_submission(
+    submission_id: uuid.UUID, *, operations_digest: str, actor: Actor, now: datetime
+) -> Submission:
     """Say yes for the exchange to what a held submission would do now.
 
+    `operations_digest` is what the admin was shown.
+
     Errors: NotAllowed `actor.person_needed`, `permission.missing`; NotFound `submission.not_found` unless it
-    is held for the exchange; Conflict `agreement.own_submission`, `agreement.also_approved`,
-    `agreement.already`.
+    is held for the exchange; Invalid `approval.digest_missing`; Conflict `agreement.own_submission`,
+    `agreement.also_approved`, `agreement.already`, `approval.changed`.
     """
     actor.require_over_exchange()
     person_id = actor.person()
@@ -55,6 +59,7 @@ def agree_to_submission(submission_id: uuid.UUID, *, actor: Actor, now: datetime
             raise _not_found()
         lapsed = void_lapsed(submission, now=now)
         _check_is_someone_else(submission, person_id, actor=actor)
+        check_shown(submission, operations_digest)
         require_second(actor, agreeing(submission_id), now=now)
         Agreement.objects.create(
             submission=submission,

@@ -22,7 +22,7 @@ from hashsets.intake.models import Mode, Submission, SubmissionState
 from hashsets.intake.tell import tell_exchange, tell_submitter
 from hashsets.lists.models import HashList, ListStatus
 from hashsets.releases.abandon import abandon_drafts_of
-from hashsets.releases.decisions import approving, record_void, void_lapsed
+from hashsets.releases.decisions import approving, check_shown, record_void, void_lapsed
 from hashsets.releases.holds import Holds, holds_of
 from hashsets.releases.models import Agreement, Approval
 
@@ -31,19 +31,19 @@ RETURNABLE = (SubmissionState.STAGED, SubmissionState.APPROVED, SubmissionState.
 
 
 def approve_submission(
-    submission_id: uuid.UUID, *, actor: Actor, now: datetime, operations_digest: str | None = None
+    submission_id: uuid.UUID, *, operations_digest: str, actor: Actor, now: datetime
 ) -> Submission:
     """Say yes to what the submission would do now; with enough approvals it is built.
 
     What is far from the list's habit is held (`holds`): it takes one approver more, and the exchange's own
     word for the worst of it.
 
-    `operations_digest`, when given, is what the approver was shown: the change may have been staged again
-    since.
+    `operations_digest` is what the approver was shown: the change may have been staged again since.
 
     Errors: NotFound `submission.not_found`; NotAllowed `actor.person_needed`, `permission.missing`;
-    Conflict `approval.own_submission`, `approval.not_staged`, `approval.changed`, `approval.base_moved`,
-    `approval.already`, `approval.nothing`, `approval.also_agreed`, `list.closed`.
+    Invalid `approval.digest_missing`; Conflict `approval.own_submission`, `approval.not_staged`,
+    `approval.changed`, `approval.base_moved`, `approval.already`, `approval.nothing`,
+    `approval.also_agreed`, `list.closed`.
     """
     seen = Submission.objects.seen(submission_id, actor)
     person_id = _approver(actor)
@@ -61,7 +61,7 @@ def approve_submission(
         _check_approvable(submission, hash_list, operations_digest)
         lapsed = void_lapsed(submission, now=now)
         _check_has_not_agreed(submission, person_id)
-        _hold(submission, hash_list, now=now)
+        hold(submission, hash_list, now=now)
         _add_approval(submission, person_id, now=now)
         if is_decided(submission, hash_list):
             settle_approved(submission, decided_by_id=person_id, now=now)
@@ -174,8 +174,10 @@ def is_agreed(submission: Submission) -> bool:
     return agreements.filter(operations_digest=submission.operations_digest).exists()
 
 
-def _hold(submission: Submission, hash_list: HashList, *, now: datetime) -> None:
-    """Work out anew what is unusual; a hold that was there with the first approval stays with the second."""
+def hold(submission: Submission, hash_list: HashList, *, now: datetime) -> None:
+    """Work out anew what is unusual; a hold that was there with the first approval stays with the second.
+    The caller holds the list's lock.
+    """
     found = holds_of(submission, hash_list, now=now)
     if Approval.objects.live().filter(submission=submission).exists():
         found = Holds(tuple(sorted({*found.codes, *submission.holds})))
@@ -205,7 +207,7 @@ def _approver(actor: Actor) -> uuid.UUID:
     return person_id
 
 
-def _check_approvable(submission: Submission, hash_list: HashList, seen_digest: str | None) -> None:
+def _check_approvable(submission: Submission, hash_list: HashList, shown: str) -> None:
     if hash_list.status != ListStatus.ACTIVE:
         raise Conflict("This list is closed.", code="list.closed")
     if submission.state != SubmissionState.STAGED:
@@ -217,12 +219,7 @@ def _check_approvable(submission: Submission, hash_list: HashList, seen_digest: 
             code="approval.nothing",
             advice="Decide about these rows first, or return the submission.",
         )
-    if seen_digest is not None and seen_digest != submission.operations_digest:
-        raise Conflict(
-            "The change is no longer the one that you were shown.",
-            code="approval.changed",
-            advice="Look at it again, then decide.",
-        )
+    check_shown(submission, shown)
     # A replacement means "the list is this from now on": its effect is only known against the newest
     # release. Other modes may wait in line on an older base: their approval is carried when the same
     # operations come out.

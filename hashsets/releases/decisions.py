@@ -15,6 +15,7 @@ from uuid import UUID
 from accounts.audit.actions import Action
 from accounts.audit.record import record
 from accounts.dual_control.independence import Act, not_counting
+from accounts.errors import Conflict, Invalid
 from accounts.identity.acting import Actor
 from accounts.identity.models import Organisation, OrganisationKind
 from accounts.identity.roles import Permission
@@ -34,6 +35,26 @@ def approving(submission_id: UUID) -> Act:
 def agreeing(submission_id: UUID) -> Act:
     """The act of agreeing to this submission for the exchange."""
     return Act(Permission.ORGANISATION_MANAGE, AGREE, "submission", str(submission_id))
+
+
+def check_shown(submission: Submission, shown: str) -> None:
+    """A yes is said to an effect that somebody has seen: `shown` is its digest, and must still be the one.
+
+    Errors: Invalid `approval.digest_missing`; Conflict `approval.changed`.
+    """
+    if not shown:
+        raise Invalid(
+            "Say which change you were shown.",
+            code="approval.digest_missing",
+            field="operations_digest",
+            advice="Send the operations_digest of the submission as you read it.",
+        )
+    if shown != submission.operations_digest:
+        raise Conflict(
+            "The change is no longer the one that you were shown.",
+            code="approval.changed",
+            advice="Look at it again, then decide.",
+        )
 
 
 def void_lapsed(submission: Submission, *, now: datetime) -> Mapping[UUID, str]:

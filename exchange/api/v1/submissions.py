@@ -72,6 +72,16 @@ class SubmissionDetailOut(SubmissionOut):
         return is_agreed(row)
 
 
+class ShownIn(serializers.Serializer[Any]):
+    """A decision is about one effect: the one that the person was shown."""
+
+    operations_digest = serializers.CharField(
+        max_length=64,
+        allow_blank=True,
+        help_text="of the submission as it was shown; another one by now: 409 `approval.changed`",
+    )
+
+
 class HeldOut(serializers.Serializer[Any]):
     """What an exchange admin sees of a submission: numbers, never entries."""
 
@@ -85,6 +95,7 @@ class HeldOut(serializers.Serializer[Any]):
     received_at = serializers.DateTimeField()
     holds = serializers.ListField(child=serializers.CharField())
     counts = CountsOut(source="*")
+    operations_digest = serializers.CharField(help_text="what the exchange agrees to")
 
 
 class QuarantineIn(serializers.Serializer[Any]):
@@ -193,11 +204,24 @@ class ProblemsCsv(Door):
 class Approve(Door):
     needs: ClassVar = {"POST": person(Permission.SUBMISSION_APPROVE)}
 
-    @extend_schema(request=None, responses=SubmissionOut, summary="Approve (a second person, in the browser)")
+    @extend_schema(
+        request=ShownIn, responses=SubmissionOut, summary="Approve (a second person, in the browser)"
+    )
     def post(self, request: Request, submission_id: uuid.UUID) -> Response:
-        submission = approve_submission(submission_id, actor=self.actor, now=timezone.now())
+        submission = approve_submission(
+            submission_id, operations_digest=_shown(request), actor=self.actor, now=timezone.now()
+        )
         wake("build")
         return Response(SubmissionOut(submission).data)
+
+
+def _shown(request: Request) -> str:
+    """The digest of what the person was shown; "" when it is not said, which the verbs refuse."""
+    body = request.data
+    if isinstance(body, dict):
+        body = {"operations_digest": "", **body}
+    shown: str = checked(ShownIn, body)["operations_digest"]
+    return shown
 
 
 class Return(Door):
@@ -237,9 +261,11 @@ class Quarantine(Door):
 class Agree(Door):
     needs: ClassVar = {"POST": person(Permission.ORGANISATION_MANAGE)}
 
-    @extend_schema(request=None, responses=HeldOut, summary="Agree for the exchange to a held submission")
+    @extend_schema(request=ShownIn, responses=HeldOut, summary="Agree for the exchange to a held submission")
     def post(self, request: Request, submission_id: uuid.UUID) -> Response:
-        submission = agree_to_submission(submission_id, actor=self.actor, now=timezone.now())
+        submission = agree_to_submission(
+            submission_id, operations_digest=_shown(request), actor=self.actor, now=timezone.now()
+        )
         wake("build")
         return Response(HeldOut(submission).data)
 

@@ -23,6 +23,7 @@ from exchange.wakeups import wake
 from exchange.web.contribute.uploading import ChangePage
 from exchange.web.door import Page
 from exchange.web.fields import Field, Form, Option, blank, checkboxes, posted, radios, select, textarea
+from exchange.web.forms import text
 from exchange.web.list_facts import changes, submission_row, type_title
 from exchange.web.refusals import problem
 from exchange.web.shown import apart, instant, number
@@ -139,9 +140,12 @@ class Agree(Page):
         return reverse("web:held")
 
     def post(self, request: HttpRequest, submission_id: uuid.UUID) -> HttpResponseBase:
+        shown = text(request, "operations_digest")
         try:
-            agreed = agree_to_submission(submission_id, actor=self.actor, now=self.now)
-        except Conflict as refusal:
+            agreed = agree_to_submission(
+                submission_id, operations_digest=shown, actor=self.actor, now=self.now
+            )
+        except (Invalid, Conflict) as refusal:
             return held_page(self, request, form=Form(()).refused(refusal), status=status_of(refusal).value)
         wake("build")
         messages.success(

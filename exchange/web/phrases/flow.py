@@ -164,6 +164,9 @@ FLOW: Final[Mapping[str, Phrase]] = {
     "approval.changed": Phrase(
         _("The change is no longer the one that you were shown."), _("Look at it again, then decide.")
     ),
+    "approval.digest_missing": Phrase(
+        _("Say which change you were shown."), _("Open the page of the change again, then decide.")
+    ),
     "approval.base_moved": Phrase(
         _("The list has moved on since this was compared with it."),
         _("It is being compared again; look at the new result in a moment."),

@@ -86,8 +86,8 @@ class Approve(Act):
     needs: ClassVar = {"POST": person(Permission.SUBMISSION_APPROVE)}
 
     def act(self, submission_id: uuid.UUID) -> str:
-        shown = text(self.request, "operations_digest") or None
-        approved = approve_submission(submission_id, actor=self.actor, now=self.now, operations_digest=shown)
+        shown = text(self.request, "operations_digest")
+        approved = approve_submission(submission_id, operations_digest=shown, actor=self.actor, now=self.now)
         wake("build")
         return _("You approved %(reference)s.") % {"reference": approved.reference}
 

@@ -75,7 +75,9 @@ def test_people_decide_and_the_exchange_agrees(transactional_db: None) -> None:
     ]
     validate_submission(submission.id, now=NOW)
     for person in (world.crew.approver, world.crew.second_approver):
-        assert post(browser(person), f"submissions/{submission.id}/approve").json()["state"] == "staged"
+        shown = _shown_to(approver, submission)
+        answer = post(browser(person), f"submissions/{submission.id}/approve", shown)
+        assert answer.json()["state"] == "staged"
     admin = browser(host.admin)
     (held,) = admin.get("/api/v1/held").json()["items"]
     assert (held["id"], held["holds"], held["counts"]["adds"]) == (
@@ -84,11 +86,36 @@ def test_people_decide_and_the_exchange_agrees(transactional_db: None) -> None:
         1,
     )
     assert PDQ[:8] not in json.dumps(held)
-    assert post(approver, f"submissions/{submission.id}/agree").status_code == 403
-    assert post(admin, f"submissions/{submission.id}/agree").status_code == 200
+    word = {"operations_digest": held["operations_digest"]}
+    assert post(approver, f"submissions/{submission.id}/agree", word).status_code == 403
+    assert post(admin, f"submissions/{submission.id}/agree", word).status_code == 200
     submission.refresh_from_db()
     assert submission.state == "approved"
     assert admin.get("/api/v1/held").json()["items"] == []
+
+
+def test_a_yes_through_the_api_names_the_effect_that_was_shown(transactional_db: None) -> None:
+    world, host = harbor_world(), cast.operator(now=NOW)
+    world.release(csv_of(range(30)))
+    submission = world.stage(csv_of(range(20)), mode="remove")
+    approver, admin = browser(world.crew.approver), browser(host.admin)
+    for act, person in (("approve", approver), ("agree", admin)):
+        for said, status, code in (
+            (None, 400, "approval.digest_missing"),
+            ({"operations_digest": ""}, 400, "approval.digest_missing"),
+            ({"operations_digest": "0" * 64}, 409, "approval.changed"),
+            ({"operations_digest": "0" * 65}, 400, "request.invalid"),
+            ({"operations_digest": ["0" * 64]}, 400, "request.invalid"),
+        ):
+            answer = post(person, f"submissions/{submission.id}/{act}", said)
+            assert (answer.status_code, answer.json()["code"]) == (status, code), (act, said)
+        answer = post(person, f"submissions/{submission.id}/{act}", _shown_to(approver, submission))
+        assert answer.status_code == 200, act
+
+
+def _shown_to(person: Client, submission: Submission) -> dict[str, str]:
+    shown = person.get(f"/api/v1/submissions/{submission.id}").json()
+    return {"operations_digest": shown["operations_digest"]}
 
 
 def test_members_name_their_innocent_hashes(private: Private) -> None:

@@ -82,11 +82,11 @@ def operations(private: Private) -> Iterator[tuple[str, str, dict[str, object]]]
     yield "get", submission, {}
     yield "get", f"{submission}/problems", {}
     yield "get", f"{submission}/problems.csv", {}
-    yield "post", f"{submission}/approve", {}
+    yield "post", f"{submission}/approve", {"operations_digest": "0" * 64}
     yield "post", f"{submission}/return", {"reason": "no"}
     yield "post", f"{submission}/withdraw", {}
     yield "post", f"{submission}/quarantine", {"accept": True, "reason": "no"}
-    yield "post", f"{submission}/agree", {}
+    yield "post", f"{submission}/agree", {"operations_digest": "0" * 64}
     yield "get", f"{submission}/signatures", {}
     yield "post", f"{submission}/signatures", {"hosted": True}
     yield "get", f"{submission}/draft/manifest.json", {}

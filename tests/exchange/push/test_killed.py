@@ -16,7 +16,6 @@ from exchange.push.deliver import deliver_due
 from exchange.push.models import Attempt
 from exchange.sharing.models import Endpoint
 from hashsets.intake.models import Submission, SubmissionState
-from hashsets.releases.approve import approve_submission
 from hashsets.releases.models import Approval
 from tests import cast
 from tests.cast import NOW
@@ -69,13 +68,12 @@ def test_an_approver_whose_server_is_killed_has_approved_once_or_not_at_all(
 ) -> None:
     settings.BLOB_URL = str(tmp_path / "blobs")
     world = worlds.harbor_world()
-    approver = world.crew.approver.actor
     moment, killed = 0, True
     while killed:
         submission = world.stage(worlds.csv_of([moment]))
         killed = killed_at(
             moment,
-            lambda: approve_submission(submission.id, actor=approver, now=worlds.NOW),  # noqa: B023
+            lambda: worlds.approve_as(submission, world.crew.approver),  # noqa: B023
         )
         given = Approval.objects.live().filter(submission=submission).count()
         state = Submission.objects.get(id=submission.id).state

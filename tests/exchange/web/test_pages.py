@@ -47,6 +47,14 @@ def page_of(client: Client, address: str, status: int = HTTPStatus.OK) -> str:
     return text_of(answer)
 
 
+def approve(client: Client, submission: Submission) -> Any:
+    """Send the form as the page has it."""
+    address = f"/submissions/{submission.id}"
+    shown = re.search(r'name="operations_digest" value="([0-9a-f]{64})"', page_of(client, address))
+    assert shown is not None
+    return client.post(f"{address}/approve", {"operations_digest": shown[1]})
+
+
 def addresses(world: World, submission: Submission) -> list[str]:
     """Every page about this list."""
     base = f"/lists/{world.hash_list.id}"
@@ -89,7 +97,7 @@ def test_a_change_travels_from_the_form_to_the_release(world: World) -> None:
     assert "Night shift" in shown
     assert submission.reference in page_of(approver, "/")
 
-    assert approver.post(f"{address}/approve").headers["Location"] == address
+    assert approve(approver, submission).headers["Location"] == address
     assert f"You approved {submission.reference}." in page_of(approver, address)
     build_draft(submission.id, now=timezone.now())
     assert "Sign the release" in page_of(signer, "/")
@@ -141,6 +149,11 @@ def test_whoever_decides_has_seen_what_they_decide(world: World) -> None:
     answer = approver.post(f"/submissions/{submission.id}/approve", {"operations_digest": "0" * 64})
     assert answer.status_code == HTTPStatus.CONFLICT
     assert "no longer the one that you were shown" in text_of(answer)
+    unsaid = approver.post(f"/submissions/{submission.id}/approve")
+    assert unsaid.status_code == HTTPStatus.BAD_REQUEST
+    assert "Say which change you were shown." in text_of(unsaid)
+    submission.refresh_from_db()
+    assert submission.state == "staged"
 
 
 # Who may, and who may not and why
@@ -163,7 +176,7 @@ def test_an_approver_who_has_approved_is_told_that_another_is_needed() -> None:
     world = harbor_world(approvals_required=2, now=NOW)
     submission = world.stage(csv_of(range(3)))
     approver = signed_in(world.crew.approver.user)
-    approver.post(f"/submissions/{submission.id}/approve")
+    approve(approver, submission)
     page = page_of(approver, f"/submissions/{submission.id}")
     assert "It needs somebody else as well." in page
     assert "1 of 2" in page
@@ -176,10 +189,10 @@ def test_an_approver_is_warned_of_what_is_unusual_and_how_many_it_takes(world: W
     approver = signed_in(world.crew.approver.user)
     address = f"/submissions/{submission.id}"
     page = page_of(approver, address)
-    assert "More than 20 in 100 entries would go within 24 hours." in page
+    assert "More than 20 in 100 entries would go or change classification within 24 hours." in page
     assert "It takes 2 approvals." in page
     assert "The operator of this exchange has to agree as well." in page
-    approver.post(f"{address}/approve")
+    approve(approver, submission)
     assert "1 of 2" in page_of(approver, address)
     submission.refresh_from_db()
     assert submission.state == "staged"

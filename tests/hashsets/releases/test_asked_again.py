@@ -15,13 +15,12 @@ from accounts.identity.roles import Role
 from accounts.mail.models import OutgoingMail
 from accounts.membership.members import add_member, change_roles, end_membership
 from hashsets.intake.models import Submission, SubmissionState
-from hashsets.releases.agree import agree_to_submission, awaiting_agreement
-from hashsets.releases.approve import approve_submission
+from hashsets.releases.agree import awaiting_agreement
 from hashsets.releases.build import build_draft, submissions_due
 from hashsets.releases.models import Agreement, Approval, Draft, DraftState, Release
 from hashsets.releases.publish import drafts_due, publish_draft
 from tests import cast
-from tests.hashsets.releases.world import NOW, World, csv_of, harbor_world
+from tests.hashsets.releases.world import NOW, World, agree_as, approve_as, csv_of, harbor_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -74,7 +73,7 @@ def test_an_approval_that_counts_no_more_makes_no_draft(happens: Happens, reason
     told = OutgoingMail.objects.filter(kind="submission.decision_void").values_list("address", flat=True)
     assert world.crew.second_approver.user.email in set(told)
     assert submissions_due(NOW, 10) == [], "it waits, and is not looked at again and again"
-    again = approve_submission(submission.id, actor=world.crew.second_approver.actor, now=NOW)
+    again = approve_as(submission, world.crew.second_approver)
     assert again.state == SubmissionState.APPROVED
     assert build_draft(submission.id, now=NOW) is not None
 
@@ -94,7 +93,7 @@ def test_a_signed_draft_of_an_approval_that_counts_no_more_is_given_up(happens: 
     assert AuditEvent.objects.get(action="draft.abandoned").facts["reason"] == "decisions"
     assert drafts_due(NOW, 10) == []
     spent = draft.list_version
-    submission = approve_submission(submission.id, actor=world.crew.second_approver.actor, now=NOW)
+    submission = approve_as(submission, world.crew.second_approver)
     second = world.sign(_built(submission))
     assert second.list_version > spent, "the version of the draft that was given up is spent"
     release = publish_draft(second.id, now=NOW)
@@ -106,7 +105,7 @@ def test_more_had_approved_than_it_takes() -> None:
     world = harbor_world(approvals_required=2)
     submission = world.approve(world.stage(csv_of([1])))
     third = cast.person(world.crew.organisation, "Tess Third", (Role.APPROVER,))
-    approve_submission(submission.id, actor=world.crew.second_approver.actor, now=NOW)
+    approve_as(submission, world.crew.second_approver)
     Approval.objects.create(
         submission=submission, organisation=world.crew.organisation, approver=third.user,
         submitter=submission.submitted_by, approved_at=NOW, upload_sha256=submission.upload_sha256,
@@ -128,7 +127,7 @@ def test_a_held_removal_counts_nobody_who_has_left() -> None:
     submission = world.approve(world.stage(csv_of(range(30)), mode="remove"))
     assert (submission.state, submission.further_approvals) == (SubmissionState.STAGED, 1)
     left(world, world.crew.approver)
-    submission = approve_submission(submission.id, actor=world.crew.second_approver.actor, now=NOW)
+    submission = approve_as(submission, world.crew.second_approver)
     assert submission.state == SubmissionState.STAGED, "one yes that counts, of two"
 
 
@@ -144,7 +143,7 @@ def test_an_agreement_of_staff_who_left_is_asked_for_again() -> None:
     assert submission.state == SubmissionState.STAGED
     assert Agreement.objects.get().void_reason == "second_person.left"
     assert list(awaiting_agreement(operator.second_admin.actor)) == [submission]
-    submission = agree_to_submission(submission.id, actor=operator.second_admin.actor, now=NOW)
+    submission = agree_as(submission, operator.second_admin)
     assert submission.state == SubmissionState.APPROVED
 
 
@@ -176,7 +175,7 @@ def test_somebody_who_left_and_came_back_says_it_again() -> None:
     add_member(person.user, world.crew.organisation, roles=[Role.APPROVER], actor=cast.HOST, now=NOW)
     assert build_draft(submission.id, now=NOW) is None, "the old yes stays void"
     actor = cast.acting(person.user, world.crew.organisation)
-    assert approve_submission(submission.id, actor=actor, now=NOW).state == SubmissionState.APPROVED
+    assert approve_as(submission, cast.Person(person.user, actor)).state == SubmissionState.APPROVED
     assert Membership.objects.filter(user=person.user).count() == 2
 
 

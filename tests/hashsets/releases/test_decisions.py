@@ -18,7 +18,7 @@ from hashsets.releases.models import Approval, Draft, DraftState
 from hashsets.releases.publish import publish_draft
 from hashsets.releases.sign import add_signature, sign_with_hosted_key
 from tests import cast
-from tests.hashsets.releases.world import NOW, built, csv_of, harbor_world, validated
+from tests.hashsets.releases.world import NOW, approve_as, built, csv_of, harbor_world, validated
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -40,7 +40,7 @@ def test_nobody_approves_their_own_submission() -> None:
     submission = world.submit(csv_of([1]), by=both)
     validated(submission)
     with pytest.raises(Conflict) as refused:
-        approve_submission(submission.id, actor=both.actor, now=NOW)
+        approve_as(submission, both)
     assert refused.value.code == "approval.own_submission"
     assert not Approval.objects.exists()
 
@@ -62,10 +62,10 @@ def test_the_issuer_of_a_credential_counts_as_its_submitter() -> None:
     submission = world.submit(csv_of([1]), by=machine)
     validated(submission)
     with pytest.raises(Conflict) as refused:
-        approve_submission(submission.id, actor=issuer.actor, now=NOW)
+        approve_as(submission, issuer)
     assert refused.value.code == "approval.own_submission"
     with pytest.raises(NotAllowed) as by_machine:
-        approve_submission(submission.id, actor=machine.actor, now=NOW)
+        approve_as(submission, machine)
     assert by_machine.value.code == "actor.person_needed"
     assert world.approve(submission).state == SubmissionState.APPROVED
 
@@ -75,7 +75,7 @@ def test_a_contributor_has_no_right_to_approve_or_return() -> None:
     submission = world.stage(csv_of([1]))
     actor = world.crew.second_contributor.actor
     with pytest.raises(NotAllowed):
-        approve_submission(submission.id, actor=actor, now=NOW)
+        approve_as(submission, world.crew.second_contributor)
     with pytest.raises(NotAllowed):
         return_submission(submission.id, reason="no", actor=actor, now=NOW)
 
@@ -85,7 +85,9 @@ def test_a_stranger_finds_neither_submission_nor_draft() -> None:
     submission = world.stage(csv_of([1]))
     stranger = cast.stranger().actor
     with pytest.raises(NotFound):
-        approve_submission(submission.id, actor=stranger, now=NOW)
+        approve_submission(
+            submission.id, operations_digest=submission.operations_digest, actor=stranger, now=NOW
+        )
     with pytest.raises(NotFound):
         return_submission(submission.id, reason="no", actor=stranger, now=NOW)
     draft = built(world.approve(submission))
@@ -104,7 +106,7 @@ def test_one_person_approves_once() -> None:
     with pytest.raises(Conflict) as refused:
         world.approve(submission)
     assert refused.value.code == "approval.already"
-    second = approve_submission(submission.id, actor=world.crew.second_approver.actor, now=NOW)
+    second = approve_as(submission, world.crew.second_approver)
     assert second.state == SubmissionState.APPROVED
     assert Approval.objects.count() == 2
 

@@ -16,7 +16,7 @@ from hashsets.intake.erasure import Named, ask_erasure
 from hashsets.intake.models import Erasure, Submission, SubmissionState
 from hashsets.intake.validate import validate_submission
 from hashsets.lists.current import newest_state
-from hashsets.releases.approve import approve_submission, return_submission
+from hashsets.releases.approve import return_submission
 from hashsets.releases.build import build_draft
 from hashsets.releases.erase import complete_erasure, erasures_due
 from hashsets.releases.models import Release
@@ -26,7 +26,7 @@ from tests import cast
 from tests.exchange.test_erasure import files_with
 from tests.hashsets.releases.crash import killed_at
 from tests.hashsets.releases.test_crashes import Member, finish
-from tests.hashsets.releases.world import NOW, World, csv_of, harbor_world, sha256
+from tests.hashsets.releases.world import NOW, World, approve_as, csv_of, harbor_world, sha256
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -83,7 +83,7 @@ def test_whoever_asked_cannot_decide(world: World) -> None:
     both = cast.person(world.crew.organisation, "Bo Both", ("contributor", "approver"))
     submission = staged(ask(world, both.actor))
     with pytest.raises(Conflict) as refused:
-        approve_submission(submission.id, actor=both.actor, now=NOW)
+        approve_as(submission, both)
     assert refused.value.code == "approval.own_submission"
 
 
@@ -114,7 +114,7 @@ def test_an_order_served_on_the_exchange_is_decided_by_the_publisher_all_the_sam
     operator = cast.operator()
     submission = staged(ask(world, operator.admin.actor))
     with pytest.raises(Refusal):
-        approve_submission(submission.id, actor=operator.second_admin.actor, now=NOW)
+        approve_as(submission, operator.second_admin)
     approved = world.approve(submission)
     assert approved.state == SubmissionState.APPROVED
 

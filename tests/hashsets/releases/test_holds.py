@@ -16,11 +16,10 @@ from hashsets.intake.quarantine import decide_quarantine
 from hashsets.intake.validate import validate_submission
 from hashsets.releases import holds
 from hashsets.releases.agree import agree_to_submission, awaiting_agreement
-from hashsets.releases.approve import approve_submission
 from hashsets.releases.build import build_draft
 from hashsets.releases.models import Draft, DraftState, Release
 from tests import cast
-from tests.hashsets.releases.world import NOW, World, csv_of, harbor_world
+from tests.hashsets.releases.world import NOW, World, agree_as, approve_as, csv_of, harbor_world
 
 pytestmark = pytest.mark.django_db
 
@@ -36,7 +35,7 @@ def released(world: World, numbers: Iterable[int], *, mode: str = "add", hours_a
 
 
 def second(world: World, submission: Submission) -> Submission:
-    return approve_submission(submission.id, actor=world.crew.second_approver.actor, now=NOW)
+    return approve_as(submission, world.crew.second_approver)
 
 
 def removal(world: World, numbers: Iterable[int], *, urgent: bool = False) -> Submission:
@@ -87,7 +86,7 @@ def test_a_vast_removal_needs_the_exchange_as_well() -> None:
     assert held.holds == [holds.MASS_REMOVAL, holds.VAST_REMOVAL]
     assert second(world, held).state == SubmissionState.STAGED
     assert [row.id for row in awaiting_agreement(host.admin.actor)] == [held.id]
-    agreed = agree_to_submission(held.id, actor=host.admin.actor, now=NOW)
+    agreed = agree_as(held, host.admin)
     assert agreed.state == SubmissionState.APPROVED
     assert not awaiting_agreement(host.admin.actor)
     assert AuditEvent.objects.filter(action="submission.agreed").count() == 1
@@ -97,9 +96,9 @@ def test_the_exchange_may_agree_before_the_second_approver() -> None:
     world, host = harbor_world(), cast.operator(now=NOW)
     released(world, range(100))
     held = world.approve(removal(world, range(25)))
-    assert agree_to_submission(held.id, actor=host.admin.actor, now=NOW).state == SubmissionState.STAGED
+    assert agree_as(held, host.admin).state == SubmissionState.STAGED
     with pytest.raises(Conflict) as refusal:
-        agree_to_submission(held.id, actor=host.second_admin.actor, now=NOW)
+        agree_as(held, host.second_admin)
     assert refusal.value.code == "agreement.already"
     assert second(world, held).state == SubmissionState.APPROVED
 
@@ -108,13 +107,14 @@ def test_nobody_but_the_exchange_agrees_and_only_where_it_is_asked() -> None:
     world, host = harbor_world(), cast.operator(now=NOW)
     released(world, range(100))
     held = world.approve(removal(world, range(25)))
+    shown = held.operations_digest
     for person in (world.crew.admin.actor, host.officer.actor, cast.stranger(now=NOW).actor, cast.HOST):
         with pytest.raises(NotAllowed):
-            agree_to_submission(held.id, actor=person, now=NOW)
+            agree_to_submission(held.id, operations_digest=shown, actor=person, now=NOW)
     usual = world.stage(csv_of(range(500, 510)))
     for submission_id in (usual.id, uuid.uuid4()):
         with pytest.raises(NotFound):
-            agree_to_submission(submission_id, actor=host.admin.actor, now=NOW)
+            agree_to_submission(submission_id, operations_digest=shown, actor=host.admin.actor, now=NOW)
 
 
 def test_emptying_a_list_however_small_is_held() -> None:
@@ -177,10 +177,11 @@ def test_a_lowered_guard_needs_a_second_person_and_the_exchange() -> None:
         now=NOW,
     )
     validate_submission(submission.id, now=NOW)
+    submission.refresh_from_db()
     held = world.approve(submission)
     assert (held.adds, held.holds) == (1, [holds.GUARD_LOWERED])
     assert second(world, held).state == SubmissionState.STAGED
-    assert agree_to_submission(held.id, actor=host.admin.actor, now=NOW).state == SubmissionState.APPROVED
+    assert agree_as(held, host.admin).state == SubmissionState.APPROVED
 
 
 def test_a_held_submission_is_released_like_any_other_in_the_end() -> None:

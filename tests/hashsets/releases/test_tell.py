@@ -11,9 +11,9 @@ from accounts.membership.members import end_membership
 from exchange.mail.letters import LETTERS
 from hashsets.intake.models import Submission
 from hashsets.intake.validate import validate_submission
-from hashsets.releases.approve import approve_submission, return_submission
+from hashsets.releases.approve import return_submission
 from tests import cast
-from tests.hashsets.releases.world import NOW, World, built, csv_of, harbor_world, sha256
+from tests.hashsets.releases.world import NOW, World, approve_as, built, csv_of, harbor_world, sha256
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +33,7 @@ def test_approvers_are_told_of_a_change_that_waits_and_signers_of_a_release(worl
     approvers = {crew.approver.user.email, crew.second_approver.user.email}
     submission = world.stage(csv_of(range(4)))
     assert told() == {("submission.to_approve", email) for email in approvers}
-    approve_submission(submission.id, actor=crew.approver.actor, now=NOW)
+    approve_as(submission, crew.approver)
     built(submission, now=NOW)
     assert ("submission.to_sign", crew.signer.user.email) in told()
     assert len(told()) == 3
@@ -87,7 +87,7 @@ def test_the_exchange_is_told_of_a_change_that_it_holds(world: World) -> None:
     operator = cast.operator(now=NOW)
     world.release(csv_of(range(2_000)))
     vast = world.stage(csv_of(range(1_900)), mode="remove")
-    approve_submission(vast.id, actor=world.crew.approver.actor, now=NOW)
+    approve_as(vast, world.crew.approver)
     vast.refresh_from_db()
     assert vast.exchange_must_agree
     staff = {operator.admin.user.email, operator.second_admin.user.email}

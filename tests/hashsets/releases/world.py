@@ -67,15 +67,15 @@ class World:
         return validated(self.submit(csv, mode=mode, urgent=urgent, now=now), now=now)
 
     def approve(self, submission: Submission, *, now: datetime = NOW) -> Submission:
-        return approve_submission(submission.id, actor=self.crew.approver.actor, now=now)
+        return approve_as(submission, self.crew.approver, now=now)
 
     def approve_wholly(self, submission: Submission, *, now: datetime = NOW) -> Submission:
         """By everybody whose yes it takes: the lists of tests are small, so changes to them are unusual."""
         submission = self.approve(submission, now=now)
         if submission.further_approvals:
-            submission = approve_submission(submission.id, actor=self.crew.second_approver.actor, now=now)
+            submission = approve_as(submission, self.crew.second_approver, now=now)
         if submission.exchange_must_agree:
-            submission = agree_to_submission(submission.id, actor=cast.operator(now=now).admin.actor, now=now)
+            submission = agree_as(submission, cast.operator(now=now).admin, now=now)
         return submission
 
     def draft(self, csv: str, *, mode: str = "add", urgent: bool = False, now: datetime = NOW) -> Draft:
@@ -164,6 +164,18 @@ def bare_list(
         actor=crew.admin.actor,
         now=now,
     )
+
+
+def approve_as(submission: Submission, person: cast.Person, *, now: datetime = NOW) -> Submission:
+    """This person's yes to what the submission would do as it was read last."""
+    shown = submission.operations_digest
+    return approve_submission(submission.id, operations_digest=shown, actor=person.actor, now=now)
+
+
+def agree_as(submission: Submission, person: cast.Person, *, now: datetime = NOW) -> Submission:
+    """The exchange's yes, by this person, to what the submission would do as it was read last."""
+    shown = submission.operations_digest
+    return agree_to_submission(submission.id, operations_digest=shown, actor=person.actor, now=now)
 
 
 def validated(submission: Submission, *, now: datetime = NOW) -> Submission:

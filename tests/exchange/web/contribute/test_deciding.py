@@ -192,22 +192,28 @@ def test_rows_are_left_out_and_the_rest_goes_on(world: World) -> None:
 def test_the_exchange_agrees_to_what_is_held_and_sees_no_entries(world: World) -> None:
     release_one(world)
     submission = world.stage(csv_of(range(30)), mode="remove")
+    shown_digest = {"operations_digest": submission.operations_digest}
     approver, second = signed_in(world.crew.approver.user), signed_in(world.crew.second_approver.user)
     operator = signed_in(cast.operator(now=NOW).admin.user)
     assert "Nothing waits for the exchange" in page(operator, "/submissions/held")
     for one in (approver, second):
-        sent(one, f"/submissions/{submission.id}/approve")
+        sent(one, f"/submissions/{submission.id}/approve", shown_digest)
     assert "1 change waits for the exchange" in page(operator, "/")
     shown = page(operator, "/submissions/held")
     assert submission.reference in shown
-    assert "More than 20 in 100 entries would go within 24 hours." in shown
+    assert "More than 20 in 100 entries would go or change classification within 24 hours." in shown
     assert sha256(1)[:8] not in shown
-    sent(operator, f"/submissions/{submission.id}/agree")
+    assert submission.operations_digest in shown, "the form carries what was shown"
+    unsaid = sent(operator, f"/submissions/{submission.id}/agree", status=400)
+    assert "Say which change you were shown." in text_of(unsaid)
+    other = sent(operator, f"/submissions/{submission.id}/agree", {"operations_digest": "0" * 64}, status=409)
+    assert "no longer the one that you were shown" in text_of(other)
+    sent(operator, f"/submissions/{submission.id}/agree", shown_digest)
     submission.refresh_from_db()
     assert submission.state == "approved"
-    sent(operator, f"/submissions/{submission.id}/agree", status=404)
+    sent(operator, f"/submissions/{submission.id}/agree", shown_digest, status=404)
     page(approver, "/submissions/held", 403)
-    sent(approver, f"/submissions/{submission.id}/agree", status=403)
+    sent(approver, f"/submissions/{submission.id}/agree", shown_digest, status=403)
 
 
 @pytest.mark.slow
