@@ -25,6 +25,7 @@ from hashsets.core.columns import METADATA, Op, Rows, same_facts
 from hashsets.core.entries import Entries
 from hashsets.core.keys import locate, order, span, spans, successor
 from hashsets.core.reasons import Problems
+from hashsets.core.schemes import UNCLASSIFIED
 from hashsets.core.state import State, expand
 
 __all__ = ["Comparison", "DiffCounts", "Mode", "compare", "entries_of_items"]
@@ -42,7 +43,8 @@ class Mode(StrEnum):
 @dataclass(frozen=True, slots=True)
 class DiffCounts:
     """Operations, and rows that ask for nothing: `unchanged` (already so) and `absent` (to remove, but not
-    there)."""
+    there). `reclassified`: updates that take a classification away or give another one; to a member that
+    filters by classification the entry may be gone."""
 
     adds: int = 0
     updates: int = 0
@@ -50,6 +52,7 @@ class DiffCounts:
     unchanged: int = 0
     absent: int = 0
     problems: int = 0
+    reclassified: int = 0
 
     @property
     def operations(self) -> int:
@@ -76,7 +79,7 @@ class Comparison:
 
     def __init__(self, state: State, runs: Iterable[Entries], mode: Mode, release: int) -> None:
         self._state, self._runs, self._mode, self._release = state, runs, mode, release
-        self._tally = dict.fromkeys(("unchanged", "absent"), 0)
+        self._tally = dict.fromkeys(("unchanged", "absent", "reclassified"), 0)
         self._operations = np.zeros(4, np.int64)
         self._problems: list[Problems] = []
 
@@ -134,6 +137,8 @@ class Comparison:
         differs = ~same_facts(base, at, piece.rows, which, given)
         self._tally["unchanged"] += int((~differs).sum())
         kept, stated = base.take(at[differs]), piece.rows.take(which[differs])
+        if "classification" in given:
+            self._note_reclassified(kept.classification, stated.classification)
         changed = replace(kept, **{name: getattr(stated, name) for name in given})
         return changed.released(added=kept.added, changed=self._release).with_op(Op.UPDATE)
 
@@ -150,12 +155,17 @@ class Comparison:
         differing = there[~same]
         gone = np.ones(len(base), bool)
         gone[at[there]] = False
-        updates = piece.rows.take(differing).released(added=base.added[at[differing]], changed=self._release)
+        stated, before = piece.rows.take(differing), at[differing]
+        self._note_reclassified(base.classification[before], stated.classification)
+        updates = stated.released(added=base.added[before], changed=self._release)
         new = piece.rows if not len(there) else piece.rows.take(at < 0)
         parts = [self._new(new), updates.with_op(Op.UPDATE), base.take(gone).as_removals()]
         joined = Rows.concat([part for part in parts if len(part)] or parts[:1])
         permutation = order(joined.hash, joined.item)
         return joined if permutation is None else joined.take(permutation)
+
+    def _note_reclassified(self, before: NDArray[np.uint8], after: NDArray[np.uint8]) -> None:
+        self._tally["reclassified"] += int(np.count_nonzero((before != UNCLASSIFIED) & (before != after)))
 
     def _new(self, rows: Rows) -> Rows:
         return rows.released(added=self._release, changed=self._release).with_op(Op.ADD)

@@ -138,12 +138,18 @@ class Submission(models.Model):
     adds = models.PositiveBigIntegerField(default=0)
     updates = models.PositiveBigIntegerField(default=0)
     removals = models.PositiveBigIntegerField(default=0)
+    reclassified = models.PositiveBigIntegerField(
+        null=True,
+        help_text="updates that take a classification away or change it; null = not counted, so all may",
+    )
     unchanged = models.PositiveBigIntegerField(
         default=0, help_text="rows that say what the list says already"
     )
     problems = models.PositiveBigIntegerField(default=0)
     problem_counts = models.JSONField(default=dict, help_text="{code: count}, all counted")
-    per_type = models.JSONField(default=dict, help_text="{hash type: {adds, updates, removals, unchanged}}")
+    per_type = models.JSONField(
+        default=dict, help_text="{hash type: {adds, updates, removals, reclassified, unchanged}}"
+    )
     sample = models.JSONField(default=list, help_text="up to 20 operations with truncated hashes")
     operations_digest = models.CharField(max_length=64, blank=True)
     refused_code = models.CharField(max_length=64, blank=True)
@@ -175,6 +181,11 @@ class Submission(models.Model):
     @property
     def reference(self) -> str:
         return f"S-{self.id.hex[:8].upper()}"
+
+    @property
+    def losses(self) -> int:
+        """Entries that a member may lose by it: removed, or classified otherwise than they were."""
+        return self.removals + (self.updates if self.reclassified is None else self.reclassified)
 
     @property
     def is_decided(self) -> bool:

@@ -95,7 +95,10 @@ def settle_staged(
     facts = {
         "base_release": base_release,
         "operations_digest": staged.digest,
-        **{name: outcome[name] for name in ("rows", "adds", "updates", "removals", "problems")},
+        **{
+            name: outcome[name]
+            for name in ("rows", "adds", "updates", "removals", "reclassified", "problems")
+        },
     }
     _settle(submission, lease, SubmissionState.STAGED, outcome, files, Action.SUBMISSION_STAGED, facts)
     return True
@@ -135,6 +138,7 @@ def _counts(staged: Staged | None, log: ProblemLog) -> dict[str, Any]:
         "adds": sum(counts.adds for counts in per_type.values()),
         "updates": sum(counts.updates for counts in per_type.values()),
         "removals": sum(counts.removals for counts in per_type.values()),
+        "reclassified": sum(counts.reclassified for counts in per_type.values()),
         "unchanged": staged.unchanged if staged else 0,
         "problems": log.total,
         "problem_counts": dict(sorted(log.counts.items())),

@@ -14,12 +14,14 @@ from accounts.mail.queue import queue_mail
 from hashsets.intake.models import Submission
 
 
-def tell_approvers(submission: Submission, *, now: datetime) -> None:
-    """Everybody who may approve it. A change that came out differently is told of again."""
+def tell_approvers(submission: Submission, *, held: str = "", now: datetime) -> None:
+    """Everybody who may approve it. A change that came out differently is told of again, and so is one that
+    became unusual on its way (`held`: what tells this letter from the earlier one).
+    """
     kind = "submission.to_approve_urgent" if submission.urgent else "submission.to_approve"
     people = _who_may(Permission.SUBMISSION_APPROVE, submission)
     others = [person for person in people if person.id != submission.submitted_by_id]
-    _tell(submission, kind, others, about=submission.operations_digest[:8], now=now)
+    _tell(submission, kind, others, about=submission.operations_digest[:8] + held, now=now)
 
 
 def tell_signers(submission: Submission, *, release: int, now: datetime) -> None:

@@ -13,8 +13,9 @@ from datetime import datetime
 from django.db import transaction
 
 from hashsets.intake.models import Mode, Submission, SubmissionState
+from hashsets.intake.tell import tell_approvers, tell_exchange
 from hashsets.lists.models import HashList
-from hashsets.releases.approve import is_decided, settle_approved
+from hashsets.releases.approve import hold, is_agreed, is_decided, settle_approved
 from hashsets.releases.decisions import record_void, void_lapsed
 from hashsets.releases.line import STATION
 from hashsets.releases.models import Approval
@@ -37,11 +38,25 @@ def carry_approvals(submission: Submission, *, now: datetime) -> Submission:
         lapsed = void_lapsed(current, now=now)
         live = Approval.objects.live().filter(submission=current).order_by("-approved_at")
         newest = live.first()
+        before = set(current.holds)
+        if newest is not None or before:
+            # What was approved meanwhile may make it unusual, together with this; holds of before stay.
+            hold(current, hash_list, now=now)
         if newest is not None and is_decided(current, hash_list):
             settle_approved(current, decided_by_id=newest.approver_id, now=newest.approved_at)
+        elif newest is not None:
+            _tell_held(current, before, now=now)
         record_void(current, lapsed, actor=STATION, now=now)
     current.refresh_from_db()
     return current
+
+
+def _tell_held(submission: Submission, before: set[str], *, now: datetime) -> None:
+    """Those whose word it waits for now: for them it was decided until it was staged again."""
+    if not before.issuperset(submission.holds):
+        tell_approvers(submission, held=f"@{submission.base_release}", now=now)
+    if submission.exchange_must_agree and not is_agreed(submission):
+        tell_exchange(submission, now=now)
 
 
 def _carry_or_void(approval: Approval, submission: Submission, now: datetime) -> None:

@@ -1,8 +1,10 @@
-"""What makes a submission need more people than usual: mass removal, unusual additions, a lowered guard.
+"""What makes a submission need more people than usual: mass removal or change, unusual additions, a lowered
+guard.
 
 A compromised account or a slip can empty a list or flood it; so what is far from the list's habit is held for
 one further approver, and the worst of it for the exchange as well. Numbers are looked at over 24 hours with
-everything that is on its way, so that ten small removals are as one large one.
+everything that is on its way, so that ten small removals are as one large one. An update that takes a
+classification away or gives another one counts like a removal: members filter by it, and lose the entry.
 """
 
 from __future__ import annotations
@@ -12,17 +14,19 @@ from datetime import datetime, timedelta
 from statistics import median
 from typing import Any, Final
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce
 
-from hashsets.intake.models import Erasure, Mode, Submission, SubmissionState
+from hashsets.intake.models import Erasure, Mode, Submission, SubmissionQuerySet, SubmissionState
 from hashsets.intake.quarantine import accepted_codes
 from hashsets.lists.models import HashList
-from hashsets.releases.models import Release
+from hashsets.releases.models import Approval, Release
 
-REMOVAL_WINDOW: Final = timedelta(hours=24)
+WINDOW: Final = timedelta(hours=24)
 REMOVAL_SHARE: Final = 5  # per cent of the list's size 24 hours ago: one further approver
 REMOVAL_SHARE_FOR_EXCHANGE: Final = 20  # per cent: the exchange must agree as well
-FEW_REMOVALS: Final = 10  # never held for their share
+CHANGED_SHARE: Final = 20  # per cent updated or removed, whatever the update: one further approver
+FEW_ENTRIES: Final = 10  # never held for their share
 EMERGENCY_REMOVALS: Final = 100  # in 24 hours, urgently and by removals alone: not held
 HABIT_WINDOW: Final = timedelta(days=30)
 HABIT_FACTOR: Final = 10
@@ -30,13 +34,18 @@ FIRST_RELEASE_WITH_HABIT: Final = 6
 
 MASS_REMOVAL: Final = "removal.mass"
 VAST_REMOVAL: Final = "removal.vast"
+VAST_CHANGE: Final = "change.vast"
 EMPTIES: Final = "removal.empties_list"
 MANY_ADDITIONS: Final = "addition.unusual"
 NEW_TYPE: Final = "addition.new_type"
 GUARD_LOWERED: Final = "quarantine.accepted"
 MANY_ERASED: Final = "erasure.many"
 _FOR_EXCHANGE: Final = frozenset({VAST_REMOVAL, GUARD_LOWERED, MANY_ERASED})
-_ON_ITS_WAY: Final = (SubmissionState.APPROVED, SubmissionState.DRAFTED)
+# Sums over rows of submissions or releases. Rows written by an older version do not say how many of their
+# updates re-classified: all of them may have.
+_REMOVED: Final = Sum("removals")
+_LOST: Final = Sum(F("removals") + Coalesce(F("reclassified"), F("updates")))
+_TOUCHED: Final = Sum(F("removals") + F("updates"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +65,7 @@ class Holds:
 
 def holds_of(submission: Submission, hash_list: HashList, *, now: datetime) -> Holds:
     """What is unusual about a staged submission now. For a decision the caller holds the list's lock."""
-    codes = {*_about_removals(submission, hash_list, now), *_about_additions(submission, hash_list, now)}
+    codes = {*_about_losses(submission, hash_list, now), *_about_additions(submission, hash_list, now)}
     if accepted_codes(submission):
         codes.add(GUARD_LOWERED)
     erasure = Erasure.objects.filter(submission=submission).first()
@@ -66,29 +75,57 @@ def holds_of(submission: Submission, hash_list: HashList, *, now: datetime) -> H
     return Holds(tuple(sorted(codes)))
 
 
-def _about_removals(submission: Submission, hash_list: HashList, now: datetime) -> set[str]:
-    if not submission.removals:
+def _about_losses(submission: Submission, hash_list: HashList, now: datetime) -> set[str]:
+    """What members would lose, by removal or because they filter by classification; and what is touched."""
+    if not submission.updates + submission.removals:
         return set()
-    since = now - REMOVAL_WINDOW
+    since = now - WINDOW
     recent = Release.objects.filter(hash_list=hash_list, published_at__gt=since)
-    coming = Submission.objects.filter(hash_list=hash_list, state__in=_ON_ITS_WAY).exclude(id=submission.id)
+    coming = _on_their_way(hash_list).exclude(id=submission.id)
+    codes = {EMPTIES} if _empties(submission, hash_list, coming) else set()
     if _is_emergency(submission):
-        urgent = _sum(
-            recent.filter(submission__urgent=True, submission__mode=Mode.REMOVE), "removals"
-        ) + _sum(coming.filter(urgent=True, mode=Mode.REMOVE), "removals")
+        urgent = _sum(recent.filter(submission__urgent=True, submission__mode=Mode.REMOVE), _REMOVED) + _sum(
+            coming.filter(urgent=True, mode=Mode.REMOVE), _REMOVED
+        )
         if urgent + submission.removals <= EMERGENCY_REMOVALS:
-            return set()
-    removed = _sum(recent, "removals") + _sum(coming, "removals") + submission.removals
+            return codes
     size = _size_at(hash_list, since)
-    codes = set()
-    if removed > FEW_REMOVALS and 100 * removed > REMOVAL_SHARE * size:
+    lost = _sum(recent, _LOST) + _sum(coming, _LOST) + submission.losses
+    touched = _sum(recent, _TOUCHED) + _sum(coming, _TOUCHED) + submission.updates + submission.removals
+    if submission.losses and _is_above(lost, REMOVAL_SHARE, size):
         codes.add(MASS_REMOVAL)
-    if removed > FEW_REMOVALS and 100 * removed > REMOVAL_SHARE_FOR_EXCHANGE * size:
+    if submission.losses and _is_above(lost, REMOVAL_SHARE_FOR_EXCHANGE, size):
         codes.add(VAST_REMOVAL)
-    left = _newest_size(hash_list) + _sum(coming, "adds") - _sum(coming, "removals")
-    if left + submission.adds - submission.removals <= 0:
-        codes.add(EMPTIES)
+    elif _is_above(touched, CHANGED_SHARE, size):
+        codes.add(VAST_CHANGE)
     return codes
+
+
+def _is_above(entries: int, share: int, size: int) -> bool:
+    """Whether `entries` are more than `share` per cent of `size`, and more than a few."""
+    return entries > FEW_ENTRIES and 100 * entries > share * size
+
+
+def _on_their_way(hash_list: HashList) -> SubmissionQuerySet:
+    """Changes of the list that enough people said yes to. One that is staged again because the list moved on
+    has its approvals still; until they are carried or void it counts with the numbers of before.
+    """
+    given = Approval.objects.live().filter(submission=OuterRef("pk"))
+    elsewhere = given.exclude(base_release=OuterRef("base_release"))
+    return Submission.objects.filter(
+        Q(state__in=(SubmissionState.APPROVED, SubmissionState.DRAFTED))
+        | Q(Exists(given), state__in=(SubmissionState.RECEIVED, SubmissionState.VALIDATING))
+        | Q(Exists(elsewhere), state=SubmissionState.STAGED),
+        hash_list=hash_list,
+    )
+
+
+def _empties(submission: Submission, hash_list: HashList, coming: SubmissionQuerySet) -> bool:
+    """Additions that are on their way do not help: until their release they may be taken back."""
+    if not submission.removals:
+        return False
+    left = _newest_size(hash_list) - _sum(coming, _REMOVED)
+    return left + submission.adds - submission.removals <= 0
 
 
 def _is_emergency(submission: Submission) -> bool:
@@ -124,5 +161,5 @@ def _newest_size(hash_list: HashList) -> int:
     return newest.entries if newest else 0
 
 
-def _sum(rows: QuerySet[Any], column: str) -> int:
-    return int(rows.aggregate(total=Sum(column))["total"] or 0)
+def _sum(rows: QuerySet[Any], total: Sum) -> int:
+    return int(rows.aggregate(total=total)["total"] or 0)

@@ -231,6 +231,9 @@ class Release(models.Model):
     adds = models.PositiveBigIntegerField()
     updates = models.PositiveBigIntegerField()
     removals = models.PositiveBigIntegerField()
+    reclassified = models.PositiveBigIntegerField(
+        null=True, help_text="of the updates, as the submission counted them; null = not counted"
+    )
     delta_length = models.PositiveBigIntegerField(default=0, help_text="bytes of this release's delta files")
     snapshot_length = models.PositiveBigIntegerField(
         default=0, help_text="bytes of the current snapshot's parts"

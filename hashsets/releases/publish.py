@@ -219,6 +219,7 @@ def _create_release(
         adds=submission.adds,
         updates=submission.updates,
         removals=submission.removals,
+        reclassified=submission.reclassified,
         delta_length=sum(
             delta.facts.length for state in manifest.types for delta in state.chain if delta.release == number
         ),

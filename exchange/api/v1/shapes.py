@@ -107,6 +107,9 @@ class CountsOut(serializers.Serializer[Any]):
     adds = serializers.IntegerField()
     updates = serializers.IntegerField()
     removals = serializers.IntegerField()
+    reclassified = serializers.IntegerField(
+        allow_null=True, help_text="updates that take a classification away or change it; null = not counted"
+    )
     unchanged = serializers.IntegerField()
     problems = serializers.IntegerField()
 

@@ -60,7 +60,35 @@ def test_an_update_without_items_reaches_every_entry_of_the_hash(state: State) -
     assert operations(comparison) == [
         (Op.UPDATE, (A, 1), Fact(classification=2, source_ref="one", added=1, changed=5))
     ]
-    assert comparison.counts == DiffCounts(updates=1, unchanged=1)
+    assert comparison.counts == DiffCounts(updates=1, unchanged=1, reclassified=1)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "counted"),
+    [(1, 2, 1), (2, 1, 1), (1, 0, 1), (0, 1, 0), (1, 1, 0), (0, 0, 0)],
+    ids=["another", "one before it", "taken away", "given", "kept", "none"],
+)
+@pytest.mark.parametrize("mode", [Mode.UPDATE, Mode.REPLACE])
+def test_what_takes_a_classification_away_or_changes_it_is_counted(
+    tmp_path: Path, mode: Mode, before: int, after: int, counted: int
+) -> None:
+    state = snapshot_state({(A, 1): Fact(before), (B, 1): Fact(before)}, tmp_path / "base")
+    # Each differs in something else as well, so that it is an update whatever becomes of its classification.
+    new = entries_of([((A, 1), Fact(classification=after, quality=7)), ((B, 1), Fact(before, quality=7))])
+    comparison = compare(state, new, mode, release=2)
+    assert len(operations(comparison)) == 2
+    assert comparison.counts == DiffCounts(updates=2, reclassified=counted)
+
+
+def test_an_update_that_says_nothing_of_classifications_leaves_them_and_a_replacement_does_not(
+    tmp_path: Path,
+) -> None:
+    state = snapshot_state({(A, 1): Fact(classification=3)}, tmp_path / "base")
+    for mode, counted in ((Mode.UPDATE, 0), (Mode.REPLACE, 1)):
+        new = entries_of([((A, 1), Fact(quality=7))], given={"item", "quality"})
+        comparison = compare(state, new, mode, release=2)
+        assert len(operations(comparison)) == 1
+        assert comparison.counts == DiffCounts(updates=1, reclassified=counted)
 
 
 def test_a_removal_without_items_reaches_every_entry_of_the_hash(state: State) -> None:

@@ -76,6 +76,10 @@ def expected(
         adds=len(after.keys() - model.keys()),
         updates=sum(after[key] != model[key] for key in after.keys() & model.keys()),
         removals=len(model.keys() - after.keys()),
+        reclassified=sum(
+            model[key].classification not in (0, after[key].classification)
+            for key in after.keys() & model.keys()
+        ),
         unchanged=unchanged,
         absent=absent,
         problems=problems,
