@@ -126,6 +126,27 @@ def test_an_approval_of_something_else_than_what_was_shown_is_refused() -> None:
     assert approved.state == SubmissionState.APPROVED
 
 
+def test_an_approval_that_names_no_effect_is_refused() -> None:
+    world = harbor_world()
+    submission = world.stage(csv_of([1]))
+    with pytest.raises(Invalid) as refused:
+        approve_submission(submission.id, operations_digest="", actor=world.crew.approver.actor, now=NOW)
+    assert refused.value.code == "approval.digest_missing"
+    assert not Approval.objects.exists()
+
+
+def test_a_replacement_is_not_approved_against_an_older_release() -> None:
+    world = harbor_world()
+    world.release(csv_of(range(3)))
+    replacing = world.stage(csv_of(range(4)), mode="replace")
+    world.release(csv_of([9]), now=NOW + timedelta(seconds=1))
+    with pytest.raises(Conflict) as refused:
+        world.approve(replacing)
+    assert refused.value.code == "approval.base_moved"
+    assert refused.value.facts["latest_release"] == 2
+    assert not Approval.objects.filter(submission=replacing).exists()
+
+
 def test_what_is_not_staged_cannot_be_approved() -> None:
     world = harbor_world()
     submission = world.submit(csv_of([1]))
