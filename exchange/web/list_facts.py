@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from django.db.models import Exists, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.utils.safestring import SafeString
+from django.utils.translation import ngettext
 
 from accounts.identity.acting import Actor
 from exchange.sharing.models import Subscription
@@ -137,6 +138,18 @@ def release_row(row: Release) -> ReleaseRow:
         entries=number(row.entries),
         changes=changes(row.adds, row.updates, row.removals),
     )
+
+
+def reclassified(submission: Submission) -> str:
+    """How many of its updates a member who filters by classification may miss, in words; "" for none."""
+    count = submission.reclassified or 0
+    if not count:
+        return ""
+    return ngettext(
+        "%(n)s of the updates changes or takes away a classification.",
+        "%(n)s of the updates change or take away a classification.",
+        count,
+    ) % {"n": number(count)}
 
 
 def changes(adds: int, updates: int, removals: int) -> str:

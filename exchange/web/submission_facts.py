@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 
 from accounts.identity.acting import Actor
 from accounts.signing_keys.models import Custody
-from exchange.web.list_facts import type_title
+from exchange.web.list_facts import reclassified, type_title
 from exchange.web.offers import Offers, SignersOfList, offers
 from exchange.web.progress import Progress, progress_of
 from exchange.web.refusals import Told, problem, refused
@@ -21,8 +21,8 @@ from exchange.web.shown import added, digest, instant, number, removed, short, s
 from exchange.web.words import COUNTS_NO_MORE, HOLD, MODE, MODE_MEANS, OPERATION, STATE, STATE_TONE, word
 from hashsets.intake import problems
 from hashsets.intake.models import Submission, SubmissionState
-from hashsets.releases.approve import is_agreed
-from hashsets.releases.holds import Holds, holds_of
+from hashsets.releases.approve import is_agreed, standing_holds
+from hashsets.releases.holds import Holds
 from hashsets.releases.models import Approval, Draft, DraftState
 from hashsets.trust.signers import entitled_keys
 
@@ -62,6 +62,7 @@ class Change:
     sentence: str
     adds: str
     updates: str
+    reclassified: str
     removals: str
     unchanged: str
     per_type: tuple[TypeChange, ...]
@@ -227,7 +228,7 @@ def _void_approvals(submission: Submission) -> tuple[GivenApproval, ...]:
 def _held(submission: Submission, now: datetime) -> Held | None:
     """While it waits, what would be found now; afterwards what was found when it was approved."""
     if submission.state == SubmissionState.STAGED:
-        found = holds_of(submission, submission.hash_list, now=now)
+        found = standing_holds(submission, submission.hash_list, now=now)
     else:
         found = Holds(tuple(submission.holds))
     if not found.codes:
@@ -254,6 +255,7 @@ def _change(submission: Submission) -> Change | None:
         },
         adds=number(submission.adds),
         updates=number(submission.updates),
+        reclassified=reclassified(submission),
         removals=number(submission.removals),
         unchanged=number(submission.unchanged),
         per_type=tuple(_per_type(slug, counts) for slug, counts in sorted(submission.per_type.items())),

@@ -175,12 +175,8 @@ def is_agreed(submission: Submission) -> bool:
 
 
 def hold(submission: Submission, hash_list: HashList, *, now: datetime) -> None:
-    """Work out anew what is unusual; a hold that was there with the first approval stays with the second.
-    The caller holds the list's lock.
-    """
-    found = holds_of(submission, hash_list, now=now)
-    if Approval.objects.live().filter(submission=submission).exists():
-        found = Holds(tuple(sorted({*found.codes, *submission.holds})))
+    """Work out anew what is unusual, and keep it. The caller holds the list's lock."""
+    found = standing_holds(submission, hash_list, now=now)
     submission.holds = list(found.codes)
     submission.further_approvals = found.further_approvals
     submission.exchange_must_agree = found.exchange_must_agree
@@ -189,6 +185,14 @@ def hold(submission: Submission, hash_list: HashList, *, now: datetime) -> None:
         further_approvals=submission.further_approvals,
         exchange_must_agree=submission.exchange_must_agree,
     )
+
+
+def standing_holds(submission: Submission, hash_list: HashList, *, now: datetime) -> Holds:
+    """What is unusual now; a hold that was there with the first approval stays with the second."""
+    found = holds_of(submission, hash_list, now=now)
+    if Approval.objects.live().filter(submission=submission).exists():
+        return Holds(tuple(sorted({*found.codes, *submission.holds})))
+    return found
 
 
 def _check_has_not_agreed(submission: Submission, person_id: uuid.UUID) -> None:

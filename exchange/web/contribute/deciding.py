@@ -24,7 +24,7 @@ from exchange.web.contribute.uploading import ChangePage
 from exchange.web.door import Page
 from exchange.web.fields import Field, Form, Option, blank, checkboxes, posted, radios, select, textarea
 from exchange.web.forms import text
-from exchange.web.list_facts import changes, submission_row, type_title
+from exchange.web.list_facts import changes, reclassified, submission_row, type_title
 from exchange.web.refusals import problem
 from exchange.web.shown import apart, instant, number
 from exchange.web.waiting import to_approve, to_sign
@@ -159,6 +159,7 @@ class HeldRow:
     row: Submission
     mode: str
     changes: str
+    reclassified: str
     reasons: tuple[str, ...]
     received: SafeString
 
@@ -175,6 +176,7 @@ def _held_row(row: Submission) -> HeldRow:
         row=row,
         mode=word(MODE, row.mode),
         changes=changes(row.adds, row.updates, row.removals),
+        reclassified=reclassified(row),
         reasons=tuple(word(HOLD, code) for code in row.holds),
         received=instant(row.received_at),
     )

@@ -198,6 +198,30 @@ def test_an_approver_is_warned_of_what_is_unusual_and_how_many_it_takes(world: W
     assert submission.state == "staged"
 
 
+def test_an_approver_reads_how_many_classifications_would_change_or_go() -> None:
+    world = harbor_world(scheme="ncmec", now=NOW)
+    rows = {label: "".join(f"{sha256(n)},{label}\n" for n in range(30)) for label in ("A1", "B2")}
+    world.release("sha256,classification\n" + rows["A1"])
+    submission = world.stage("sha256,classification\n" + rows["B2"], mode="update")
+    approver = signed_in(world.crew.approver.user)
+    page = page_of(approver, f"/submissions/{submission.id}")
+    assert "30 of the updates change or take away a classification." in page
+    assert "More than 20 in 100 entries would go or change classification within 24 hours." in page
+    approve(approver, submission)
+    held = page_of(signed_in(cast.operator(now=NOW).admin.user), "/submissions/held")
+    assert "30 of the updates change or take away a classification." in held
+    assert "~30" in held
+
+
+def test_a_hold_of_the_first_approval_is_shown_to_the_second(world: World) -> None:
+    release_one(world)
+    submission = world.approve(world.stage(csv_of(range(3)), mode="remove"))
+    Submission.objects.filter(id=submission.id).update(state="staged", holds=["change.vast"])
+    page = page_of(signed_in(world.crew.second_approver.user), f"/submissions/{submission.id}")
+    assert "More than 20 in 100 entries would go or be updated within 24 hours." in page
+    assert "It takes 2 approvals." in page
+
+
 def test_a_usual_change_is_not_warned_of(world: World) -> None:
     release_one(world)
     submission = world.stage(csv_of(range(90, 93)))
