@@ -1,7 +1,8 @@
 """A few entries come off a list at once: typed or pasted by a person, before every other change.
 
 It is a submission like any other, urgent and by removals alone: somebody else still approves it, and it is
-signed. Up to a hundred entries are not held back for being unusual (`hashsets.releases.holds`).
+signed. Up to a hundred entries a day are not held for being unusual, unless nothing would be left on the list
+(`hashsets.releases.holds`).
 """
 
 from __future__ import annotations
