@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
 from urllib.parse import urljoin
@@ -19,6 +20,8 @@ import httpx
 from accounts.factors import totp
 
 _TOKEN: Final = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
+_FORM: Final = re.compile(r'<form[^>]*\baction="([^"]*)"[^>]*>(.*?)</form>', re.DOTALL)
+_HIDDEN: Final = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)"')
 
 
 # An earlier code is taken for half a minute more; this much of it is left for the way.
@@ -83,16 +86,25 @@ class Person:
         return answer.text
 
     def _submit(self, page: str, action: str, fields: dict[str, str]) -> None:
-        token = _TOKEN.search(self.get(page))
+        shown = self.get(page)
+        token = _TOKEN.search(shown)
         if token is None:
             raise Unexpected(f"{page} has no form for this person")
         answer = self._http.post(
             action,
-            data={**fields, "csrfmiddlewaretoken": token.group(1)},
+            data={**_hidden(shown, action), **fields, "csrfmiddlewaretoken": token.group(1)},
             headers={"Referer": urljoin(self._base, page)},
         )
         if answer.status_code != 200:
             raise Unexpected(f"POST {action} answered {answer.status_code}")
+
+
+def _hidden(page: str, action: str) -> dict[str, str]:
+    """What the page's form that goes to `action` says by itself; nothing when it has no such form."""
+    for where, inside in _FORM.findall(page):
+        if unescape(where) == action:
+            return {name: unescape(value) for name, value in _HIDDEN.findall(inside)}
+    return {}
 
 
 class Machine:

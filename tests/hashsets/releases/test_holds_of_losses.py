@@ -138,6 +138,13 @@ def test_removals_and_re_classifications_are_counted_together() -> None:
     assert holds_at(world, update(world, classified([10], "A2"))) == [MASS]
 
 
+def test_what_loses_nothing_is_not_held_for_what_others_lose() -> None:
+    world = list_of(100)
+    assert world.approve_wholly(removal(world, range(11))).holds == [MASS]
+    assert holds_at(world, update(world, rated([50], 80))) == []
+    assert holds_at(world, removal(world, [51])) == [MASS]
+
+
 def test_additions_and_first_releases_have_rules_of_their_own() -> None:
     world = harbor_world(scheme="ncmec")
     assert holds_at(world, world.stage(classified(range(500), "A1"))) == []
