@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('hashsets', '0003_void_decisions'),
+        ('hashsets', '0005_changes_become_proposals'),
     ]
 
     operations = [
