@@ -44,6 +44,7 @@ _FOR_EXCHANGE: Final = frozenset({VAST_REMOVAL, GUARD_LOWERED, MANY_ERASED})
 # Sums over rows of submissions or releases. Rows written by an older version do not say how many of their
 # updates re-classified: all of them may have.
 _REMOVED: Final = Sum("removals")
+_SHRUNK: Final = Sum(F("removals") - F("adds"))
 _LOST: Final = Sum(F("removals") + Coalesce(F("reclassified"), F("updates")))
 _TOUCHED: Final = Sum(F("removals") + F("updates"))
 
@@ -121,10 +122,12 @@ def _on_their_way(hash_list: HashList) -> SubmissionQuerySet:
 
 
 def _empties(submission: Submission, hash_list: HashList, coming: SubmissionQuerySet) -> bool:
-    """Additions that are on their way do not help: until their release they may be taken back."""
+    """Additions that are on their way do not help: until their release they may be taken back. Those of a
+    replacement come with its own removals or not at all.
+    """
     if not submission.removals:
         return False
-    left = _newest_size(hash_list) - _sum(coming, _REMOVED)
+    left = _newest_size(hash_list) - _sum(coming.filter(removals__gt=F("adds")), _SHRUNK)
     return left + submission.adds - submission.removals <= 0
 
 

@@ -184,6 +184,10 @@ def test_the_window_is_twenty_four_hours_to_the_second() -> None:
     Release.objects.filter(id=release.id).update(published_at=NOW - DAY)
     submission = removal(world, range(50, 97))  # 47 of the 950 of then
     assert holds.holds_of(submission, world.fresh(), now=NOW).codes == ()
+    one_more = removal(world, range(50, 98))
+    assert holds.holds_of(one_more, world.fresh(), now=NOW).codes == (MASS,), "48 of 950, not of 1,000"
+    above = removal(world, range(50, 98))  # and 48, which would not be too many of the 1,000 before
+    assert holds.holds_of(above, world.fresh(), now=NOW).codes == (MASS,)
     Release.objects.filter(id=release.id).update(published_at=NOW - DAY + timedelta(seconds=1))
     assert holds.holds_of(submission, world.fresh(), now=NOW).codes == (MASS,)  # 97 of the 1,000 of then
 
@@ -319,6 +323,21 @@ def test_additions_that_may_yet_be_taken_back_do_not_keep_a_list_from_being_empt
     world = list_of(10)
     world.approve(world.stage(csv_of(range(100, 105))))
     assert holds_at(world, removal(world, range(10))) == [EMPTIES]
+
+
+def test_a_replacement_that_waits_does_not_hold_up_an_urgent_removal() -> None:
+    world = list_of(40)
+    waits = world.approve_wholly(world.stage(classified(range(100, 140), "A1"), mode="replace"))
+    assert (waits.state, waits.adds, waits.removals) == (SubmissionState.APPROVED, 40, 40)
+    assert holds_at(world, removal(world, [0], urgent=True)) == []
+
+
+def test_a_replacement_that_waits_counts_with_what_it_leaves() -> None:
+    world = list_of(40)
+    waits = world.approve_wholly(world.stage(classified(range(100, 110), "A1"), mode="replace"))
+    assert (waits.state, waits.adds, waits.removals) == (SubmissionState.APPROVED, 10, 40)
+    assert holds_at(world, removal(world, range(10), urgent=True)) == [EMPTIES]
+    assert holds_at(world, removal(world, range(9), urgent=True)) == []
 
 
 @pytest.mark.parametrize(("removed", "codes"), [(100, []), (101, [MASS, VAST])])
