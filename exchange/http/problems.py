@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from rest_framework import exceptions as drf
 
 from accounts.errors import (
@@ -156,6 +156,11 @@ def problem_response(exc: Exception, context: Mapping[str, Any]) -> HttpResponse
         )
     if isinstance(exc, SuspiciousOperation):
         return problem(HTTPStatus.BAD_REQUEST, code="request.malformed", detail="The request is malformed.")
+    if isinstance(exc, UnreadablePostError):
+        # Nobody reads this answer, unless the body came too slowly: that is told in exchange.http.requests.
+        return problem(
+            HTTPStatus.BAD_REQUEST, code="request.broken_off", detail="The body ended before its end."
+        )
     if isinstance(exc, drf.APIException):
         return _framework_problem(exc)
     return _trouble_of_ours(exc)

@@ -2,6 +2,9 @@
 
 Django decodes the query string in the character set that the request names, and only catches the codecs that
 fail politely: `charset=hex` ends in a 500 before any middleware has run.
+
+A body that came too slowly is answered here, whoever was reading it: the check of the form token would
+otherwise call it a missing token, and a page would call it our mistake.
 """
 
 from __future__ import annotations
@@ -12,15 +15,32 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, UnreadablePostError
 from django.utils.http import parse_header_parameters
 from django.views.decorators.csrf import csrf_exempt
 
+from exchange.http.arriving import TooSlow
 from exchange.http.problems import problem
+from exchange.http.slowness import TOO_SLOW
 
 
 class Utf8Request(WSGIRequest):
     """A request that is read as UTF-8. JSON is always UTF-8 (RFC 8259), and so are our pages' forms."""
+
+    came_too_slowly = False
+
+    def read(self, *args: Any, **kwargs: Any) -> bytes:
+        return self._noting(super().read, *args, **kwargs)
+
+    def readline(self, *args: Any, **kwargs: Any) -> bytes:
+        return self._noting(super().readline, *args, **kwargs)
+
+    def _noting(self, read: Callable[..., bytes], *args: Any, **kwargs: Any) -> bytes:
+        try:
+            return read(*args, **kwargs)
+        except UnreadablePostError as broken:
+            self.came_too_slowly = isinstance(broken.__cause__, TooSlow)
+            raise
 
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:
         try:
@@ -41,7 +61,14 @@ class Gate(WSGIHandler):
     def get_response(self, request: HttpRequest) -> HttpResponseBase:
         if "\x00" in request.path_info:
             return problem(HTTPStatus.NOT_FOUND, code="not_found", detail="There is nothing at this address.")
-        return super().get_response(request)
+        response = super().get_response(request)
+        if not getattr(request, "came_too_slowly", False):
+            return response
+        response.close()
+        kind, content = TOO_SLOW.content(request.path_info)
+        return HttpResponse(
+            content, status=TOO_SLOW.status.value, content_type=kind, headers={"Cache-Control": "no-store"}
+        )
 
 
 def read_only(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
