@@ -10,13 +10,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
 from accounts.errors import Conflict, Invalid, Refusal, Unauthenticated
+from exchange.client.notice_server import NoticeServer
 from exchange.client.receive import (
     CHALLENGE_TYPE,
-    MAX_BODY,
     ListNews,
     Notice,
     SeenNotices,
@@ -27,8 +26,7 @@ from exchange.client.receive import (
 
 __all__ = ["Receiver", "Worker"]
 
-READ_TIME_OUT: Final = 10.0
-MAX_CONNECTIONS: Final = 32
+TICK: Final = 0.5  # seconds until a request to end is noticed, at most
 RETRY_FIRST: Final = 2.0
 RETRY_LONGEST: Final = 60.0
 
@@ -63,9 +61,9 @@ class Worker:
             self._changed.notify()
 
     def stop(self) -> None:
-        with self._changed:
-            self._stopped = True
-            self._changed.notify()
+        """End soon. Safe in a signal handler, hence no lock: the very wait that the signal interrupts may
+        hold it, or may not have begun, and would then miss what it is told."""
+        self._stopped = True
 
     def run(self) -> None:
         """Work until stopped; the thread that calls this is the one that syncs."""
@@ -82,19 +80,19 @@ class Worker:
 
     def _next_batch(self) -> list[str] | None:
         """What to sync now; empty: the poll is due; None: stop."""
+        self._pause(self._poll)
         with self._changed:
-            if not self._wanted and not self._stopped:
-                self._changed.wait(self._poll)
             if self._stopped:
                 return None
             batch, self._wanted = list(self._wanted), {}
             return batch
 
     def _pause(self, seconds: float) -> None:
-        """Wait before trying again, but no longer than until something new is said."""
+        """Wait, but no longer than until something new is said."""
+        until = time.monotonic() + seconds
         with self._changed:
-            if not self._wanted and not self._stopped:
-                self._changed.wait(seconds)
+            while not self._wanted and not self._stopped and (left := until - time.monotonic()) > 0:
+                self._changed.wait(min(left, TICK))
 
 
 class Receiver:
@@ -115,25 +113,23 @@ class Receiver:
         self._tell = tell
         self._clock = clock
         self._seen = SeenNotices()
-        self._server = _Server((host, port), _conversation_of(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, name="notices", daemon=True)
+        self._server = NoticeServer(host, port, self.answer)
 
     @property
     def port(self) -> int:
-        return int(self._server.server_address[1])
+        return self._server.port
 
     def start(self) -> None:
-        self._thread.start()
+        self._server.start()
 
     def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.stop()
 
-    def answer(self, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
-        """Status and body for one POST."""
+    def answer(self, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes, bool]:
+        """Status and body for one POST, and whether the exchange sent it."""
         trust = self.trust
         if trust is None:
-            return 503, b""
+            return 503, b"", False
         try:
             notice = verify_notice(headers, body, trust=trust, now=self._clock(), seen=self._seen)
         except Unauthenticated as refusal:
@@ -141,8 +137,9 @@ class Receiver:
         except Invalid as refusal:
             return self._refused(400, refusal)
         except Conflict:
-            return 204, b""
-        return self._believed(notice, trust)
+            # Somebody repeats what the exchange once sent: answered, but its sender may be anybody.
+            return 204, b"", False
+        return *self._believed(notice, trust), True
 
     def _believed(self, notice: Notice, trust: Trust) -> tuple[int, bytes]:
         if notice.kind == CHALLENGE_TYPE and notice.nonce is not None:
@@ -159,66 +156,6 @@ class Receiver:
         self._seen.remember(notice.id, now=self._clock())
         return 204, b""
 
-    def _refused(self, status: int, refusal: Refusal) -> tuple[int, bytes]:
+    def _refused(self, status: int, refusal: Refusal) -> tuple[int, bytes, bool]:
         self._tell("refused", {"code": refusal.code, "message": refusal.message})
-        return status, b""
-
-
-class _Server(ThreadingHTTPServer):
-    """A thread per connection, but never more than a few: a stranger must not be able to use up the
-    machine."""
-
-    daemon_threads = True
-    block_on_close = False
-
-    def __init__(self, address: tuple[str, int], conversation: type[BaseHTTPRequestHandler]) -> None:
-        self._places = threading.BoundedSemaphore(MAX_CONNECTIONS)
-        super().__init__(address, conversation)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        if not self._places.acquire(blocking=False):
-            self.shutdown_request(request)
-            return
-        super().process_request(request, client_address)
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._places.release()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A connection that breaks off is no event."""
-
-
-def _conversation_of(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
-    class Conversation(BaseHTTPRequestHandler):
-        timeout = READ_TIME_OUT
-        server_version = "hashx"
-        sys_version = ""
-
-        def do_POST(self) -> None:
-            length = self.headers.get("Content-Length", "")
-            if not (length.isascii() and length.isdigit()):
-                self._reply(411, b"")
-            elif len(length) > 6 or int(length) > MAX_BODY:
-                self._reply(413, b"")
-            else:
-                body = self.rfile.read(int(length))
-                self._reply(*receiver.answer(dict(self.headers.items()), body))
-
-        def _reply(self, status: int, body: bytes) -> None:
-            self.send_response(status)
-            if body:
-                self.send_header("Content-Type", "application/json")
-            if status != 204:
-                self.send_header("Content-Length", str(len(body)))
-            self.send_header("Connection", "close")
-            self.end_headers()
-            self.wfile.write(body)
-            self.close_connection = True
-
-        def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - the name of the base class
-            """Events are told by the receiver; request lines may carry secrets of the path."""
-
-    return Conversation
+        return status, b"", False

@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import sys
 import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from types import FrameType
 from typing import Any
 
 import httpx
@@ -22,7 +24,7 @@ from exchange.client.commands.listening import Listening
 from exchange.client.commands.run import Run
 from exchange.client.fetch import Session
 from exchange.client.home import Home
-from exchange.client.listen import Receiver, Worker
+from exchange.client.listen import TICK, Receiver, Worker
 from exchange.client.plan import Transport
 from exchange.client.receive import MAX_BODY, MAX_INLINE, ListNews, Trust, verify_notice
 from exchange.client.refusals import BadSignature
@@ -195,6 +197,38 @@ def test_what_failed_for_want_of_a_network_is_tried_again(monkeypatch: pytest.Mo
     worker.stop()
     thread.join(10)
     assert batches[:2] == [["a"], ["a"]]
+
+
+def test_it_ends_at_whatever_moment_it_is_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by a signal: in the thread that works, between any two lines of it, with or without the lock."""
+    waits: list[float] = []
+
+    class Watched(threading.Condition):
+        def wait(self, timeout: float | None = None) -> bool:
+            waits.append(float("inf") if timeout is None else timeout)
+            return super().wait(0.001)
+
+    monkeypatch.setattr(threading, "Condition", Watched)
+    for moment in range(1, 200):
+        worker = Worker(lambda _: [], lambda: ["a"], poll=60)
+        lines = iter(range(moment))
+
+        def at_a_line(
+            frame: FrameType, *_: object, worker: Worker = worker, lines: Iterator[int] = lines
+        ) -> Any:
+            if frame.f_code.co_filename.endswith(("exchange/client/listen.py", "threading.py")):
+                if next(lines, None) is None:
+                    worker.stop()
+                return at_a_line
+            return None
+
+        before = sys.gettrace()
+        sys.settrace(at_a_line)
+        try:
+            worker.run()
+        finally:
+            sys.settrace(before)
+    assert 0 < max(waits) <= TICK, "a request to end that came just before would wait as long"
 
 
 def with_delta(publisher: Publisher, content: bytes, *, sha256: str = "") -> Notice:

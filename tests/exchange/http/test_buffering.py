@@ -82,7 +82,7 @@ def web(tmp_path: Path, patience: float) -> Iterator[Web]:
         "-m",
         "gunicorn",
         "-c",
-        tmp_path / "conf.py",
+        str(tmp_path / "conf.py"),
         "tests.exchange.http.body_reader",
     ]
     process = subprocess.Popen(command, cwd=ROOT)

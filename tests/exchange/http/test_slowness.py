@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from typing import Any
 from wsgiref.util import setup_testing_defaults
 
@@ -42,8 +43,9 @@ def send(path: str, **environ: Any) -> tuple[str, dict[str, str], bytes]:
     environ["PATH_INFO"], _, environ["QUERY_STRING"] = path.partition("?")
     said: list[Any] = []
 
-    def start(status: str, headers: list[tuple[str, str]], *_: Any) -> None:
+    def start(status: str, headers: list[tuple[str, str]], *_: Any) -> Callable[[bytes], object]:
         said.extend([status, dict(headers)])
+        return said.append
 
     answer = Gate()(environ, start)
     try:
