@@ -144,12 +144,15 @@ class Supervisor:
         ]
         self._console = console
         self._grace_seconds = grace_seconds
-        self._stopping = threading.Event()
+        self._stopping = False
         self._warden: subprocess.Popen[bytes] | None = None
 
     def stop(self) -> None:
-        """Make `run` end soon; safe in a signal handler and from another thread."""
-        self._stopping.set()
+        """Make `run` end soon; safe in a signal handler and from another thread.
+
+        No Event: its lock may be held by the very wait that the signal interrupts.
+        """
+        self._stopping = True
 
     def run(self) -> None:
         """Start everything and watch over it; returns after `stop`, SIGTERM or SIGINT, with nothing running.
@@ -160,9 +163,9 @@ class Supervisor:
             number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)
         }
         try:
-            while not self._stopping.is_set():
+            while not self._stopping:
                 self._tend()
-                self._stopping.wait(_TICK)
+                time.sleep(_TICK)
         finally:
             self._end_all()
             for number, handler in before.items():

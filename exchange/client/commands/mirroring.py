@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import signal
-import threading
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +22,7 @@ from exchange.client.output import refusal_document, size_of
 from exchange.client.refusals import Ended, Usage, exit_for
 
 OWNER_ONLY = 0o600
+TICK = 0.5  # seconds until a request to end is noticed, at most
 
 
 def mirror(
@@ -66,9 +67,10 @@ def _serve(
 ) -> None:
     from exchange.client.serve import MirrorServer
 
-    stopped = threading.Event()
+    # No Event: its lock may be held by the very wait that the signal interrupts.
+    asked: list[int] = []
     for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: stopped.set())
+        signal.signal(name, lambda number, _: asked.append(number))
     key = None if open_ else _reader_key(folder)
     server = MirrorServer(folder, host, port, key=key)
     server.start()
@@ -78,10 +80,12 @@ def _serve(
         )
         if not is_loopback(f"http://{host}"):
             run.output.warn("Beyond this machine hashx speaks https only: put a proxy with TLS before it.")
-        while not stopped.is_set():
+        while not asked:
             if lists is not None:
                 _update(run, folder, lists)
-            stopped.wait(every)
+            due = time.monotonic() + every
+            while not asked and time.monotonic() < due:
+                time.sleep(min(TICK, every))
     finally:
         server.stop()
     _tell(run, "stopped", {})

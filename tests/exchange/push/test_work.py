@@ -61,5 +61,8 @@ def test_it_ends_when_it_is_asked_to(tmp_path: Path) -> None:
     ) as process:  # fmt: skip
         assert process.stdout is not None
         assert process.stdout.readline().startswith("Working on data, push, push-urgent.")
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=60) == 0
+        try:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=60) == 0
+        finally:
+            process.kill()  # or the end of the block would wait for it for ever
