@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
+from exchange.http.admission import admission
 from exchange.operate import views as operate
 
 handler400 = "exchange.web.errors.bad_request"
@@ -15,6 +16,7 @@ urlpatterns = [
     path("healthz", operate.healthz),
     path("readyz", operate.readyz),
     path("metrics", operate.metrics),
+    path("admission", admission),
     path(".well-known/hash-exchange.json", operate.well_known),
     path(".well-known/security.txt", operate.security_txt),
     path(".well-known/change-password", operate.change_password),

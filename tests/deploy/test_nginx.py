@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
-import ssl
-import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import boto3
@@ -21,35 +16,15 @@ from pytest_django.live_server_helper import LiveServer
 
 from hashsets.blobs.current import blob_store
 from tests import cast
-from tests.deploy.test_receivers import free_port, wait_for
+from tests.deploy.proxied import NGINX, Proxy, proxied
 from tests.exchange.world import new_list
 
-NGINX = Path(__file__).resolve().parents[2] / "deploy" / "nginx"
 CONTENT = bytes(range(256)) * 12_000  # 3 MB: more than any buffer on the way
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 NAME = f"{DIGEST}.sha256.1.parquet"
 PATH = f"/tuf/directory/targets/{NAME}"
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def nginx() -> str:
-    found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/sbin")
-    if found is None:
-        if os.environ.get("CI"):
-            pytest.fail("nginx is missing: its configuration was not tried")
-        pytest.skip("nginx is not installed: deploy/nginx is not tried here")
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class Proxy:
-    url: str
-    plain_url: str
-    client: httpx.Client
-
-    def get(self, path: str, **headers: str) -> httpx.Response:
-        return self.client.get(self.url + path, headers=headers)
 
 
 @pytest.fixture
@@ -81,44 +56,10 @@ def bucket_blobs(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyP
 def proxy(
     request: pytest.FixtureRequest, live_server: LiveServer, settings: Settings, tmp_path: Path
 ) -> Iterator[Proxy]:
-    program, conf = nginx(), (NGINX / "exchange.conf").read_text()
-    (tmp_path / "blobs.conf").write_text(str(request.getfixturevalue(str(request.param))))
     settings.HX_ACCEL_LOCATION = "/_blobs"
-    secure, plain = free_port(), free_port()
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-days", "1", "-subj", "/CN=127.0.0.1",
-         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "tls.key", "-out", "tls.crt"],
-        cwd=tmp_path,
-        check=True,
-        capture_output=True,
-    )  # fmt: skip
-    for there, here in (
-        ("server web:8000;", f"server {live_server.url.removeprefix('http://')};"),
-        ("listen 443 ssl", f"listen 127.0.0.1:{secure} ssl"),
-        ("listen 80;", f"listen 127.0.0.1:{plain};"),
-        ("/etc/nginx/exchange-blobs.conf", f"{tmp_path}/blobs.conf"),
-        ("/etc/nginx/tls/", f"{tmp_path}/"),
-        ("/dev/stdout", f"{tmp_path}/access.log"),
-    ):
-        assert there in conf
-        conf = conf.replace(there, here)
-    (tmp_path / "exchange.conf").write_text(conf)
-    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    temporary = "".join(f"{kind}_temp_path {tmp_path}/{kind};" for kind in kinds)
-    (tmp_path / "nginx.conf").write_text(
-        f"daemon off; worker_processes 1; pid {tmp_path}/pid; error_log {tmp_path}/error.log;"
-        + ("user root; " if os.getuid() == 0 else "")
-        + f"events {{}} http {{ {temporary} include {tmp_path}/exchange.conf; }}"
-    )
-    process = subprocess.Popen([program, "-p", tmp_path, "-c", tmp_path / "nginx.conf"])
-    try:
-        wait_for(secure)
-        trust = ssl.create_default_context(cafile=tmp_path / "tls.crt")
-        with httpx.Client(verify=trust, timeout=30) as client:
-            yield Proxy(f"https://127.0.0.1:{secure}", f"http://127.0.0.1:{plain}", client)
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
+    blobs = str(request.getfixturevalue(str(request.param)))
+    with proxied(live_server.url.removeprefix("http://"), blobs, tmp_path) as made:
+        yield made
 
 
 def test_a_whole_file_is_sent_by_nginx_with_the_exchange_s_own_headers(proxy: Proxy) -> None:
