@@ -28,7 +28,7 @@ class Listener:
         self.name, self.lists = name, tuple(lists)
         self.machine = Machine(folder)
         self._log = folder / "listen.jsonl"
-        self._port = free_port()
+        self.port = free_port()
         settle(self.machine, base_url=base_url, key=key, fingerprint=fingerprint, list_id=None)
         for list_id in lists:
             self.machine.hashx("subscribe", list_id)
@@ -37,7 +37,7 @@ class Listener:
     def start(self) -> None:
         """On the same port as before: the exchange knows the address."""
         argv = self.machine.argv(
-            "listen", *self.lists, "--port", str(self._port), "--into", str(self.machine.lists), "--json"
+            "listen", *self.lists, "--port", str(self.port), "--into", str(self.machine.lists), "--json"
         )
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
