@@ -13,6 +13,7 @@ answers off it (`proxy_buffering`), as deploy/nginx does.
 from __future__ import annotations
 
 import contextlib
+import errno
 import select
 import selectors
 import socket
@@ -111,6 +112,8 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         super().check_config(cfg, log)
         if cfg.is_ssl:
             raise RuntimeError("Put a proxy with TLS before the exchange; its processes speak plain HTTP.")
+        if cfg.threads < 2:
+            log.warning("With a single thread (HX_WEB_THREADS) one slow upload keeps everybody waiting.")
 
     def accept(self, listener: socket.socket) -> None:
         """Take a connection and wait for its first bytes in the loop; with no room left the one that has
@@ -118,6 +121,12 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         try:
             sock, client = listener.accept()
         except (BlockingIOError, ConnectionAbortedError):
+            return
+        except OSError as error:
+            if error.errno not in (errno.EMFILE, errno.ENFILE) or not self._waiting:
+                raise
+            # No descriptor is free, whatever HX_WEB_CONNECTIONS says: the next look has the one freed here.
+            self._drop(next(iter(self._waiting)))
             return
         self.nr_conns += 1
         if self.nr_conns >= self.worker_connections and self._waiting:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -47,6 +48,10 @@ class Web:
     def ask(self, request: bytes) -> bytes:
         """The whole answer to a request on a connection of its own."""
         return to_the_end(self.connect(request))
+
+    def workers(self) -> list[str]:
+        """The numbers of gunicorn's worker processes."""
+        return Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
 
     def is_answering(self) -> bool:
         return self.ask(b"GET /leave HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").endswith(b"left")
@@ -109,6 +114,17 @@ def test_with_no_room_left_whoever_has_waited_longest_gives_way(web: Web) -> Non
     slow = [web.connect(SMALL_FORM) for _ in range(2 * CONNECTIONS)]
     assert web.is_answering()
     assert to_the_end(slow[0]) == b""
+
+
+def test_without_a_free_descriptor_whoever_has_waited_longest_gives_way(web: Web) -> None:
+    assert web.is_answering()
+    (worker,) = web.workers()
+    used = len(list(Path(f"/proc/{worker}/fd").iterdir()))
+    resource.prlimit(int(worker), resource.RLIMIT_NOFILE, (used + 10, used + 10))
+    for _ in range(30):
+        web.connect(SMALL_FORM)
+    assert web.is_answering()
+    assert web.workers() == [worker]
 
 
 def test_half_of_the_threads_read_slow_bodies_and_a_place_that_gets_free_is_taken(web: Web) -> None:
