@@ -28,6 +28,7 @@ from exchange.client.push_key import TARGET as PUSH_KEY
 from exchange.client.refusals import BadSignature, MixAndMatch, UnsupportedFormat, WrongList
 from exchange.client.store import ListStore
 from exchange.client.trust import DIRECTORY, MAX_ROOT, Directory, ListTrust, Target, refusal_for_status
+from exchange.client.tuf_refusals import refuse_wrong_keys
 from exchange.client.watch import Watch
 from exchange.client.withdrawn import verified_notice
 from hashsets.core.manifest import MAX_MANIFEST_BYTES, Manifest
@@ -196,6 +197,7 @@ def _roots(session: Session, repository_id: str, served: Path, newest: bytes) ->
                 before.signed.verify_delegate("root", root.signed_bytes, root.signatures)
         except (RepositoryError, ValueError) as error:
             raise BadSignature("The roots that the exchange shows do not follow from each other.") from error
+        refuse_wrong_keys(content)
         before = root
         yield version, content
 

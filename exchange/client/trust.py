@@ -38,7 +38,7 @@ from exchange.client.refusals import (
     WrongFile,
     WrongList,
 )
-from exchange.client.tuf_refusals import Fetched, names_another, refusal_of, role_of
+from exchange.client.tuf_refusals import Fetched, names_another, refusal_of, refuse_wrong_keys, role_of
 from hashsets.core.anchor import check_fingerprint, check_list_root
 from hashsets.core.manifest import manifest_name
 
@@ -47,6 +47,7 @@ __all__ = ["DIRECTORY", "Directory", "ListTrust", "Target", "fetch_directory_roo
 DIRECTORY: Final = "directory"
 MAX_ROOT: Final = 512_000
 MAX_ROOTS: Final = 256  # as many rotations as python-tuf follows
+_WITHOUT_KEYS: Final = ("timestamp", "snapshot")
 _KEEP_ORDER: Final = ("targets", "list", "catalogue", "snapshot", "timestamp")
 
 
@@ -64,7 +65,7 @@ class Target:
 
 
 class _Fetcher(FetcherInterface):
-    """python-tuf's way to the network: our session, and a look at every root before it is believed."""
+    """python-tuf's way to the network: our session, and a look at every file before it is believed."""
 
     def __init__(self, session: Session, repository_id: str) -> None:
         self._session = session
@@ -82,6 +83,8 @@ class _Fetcher(FetcherInterface):
         self.last = Fetched(url, content)
         if role_of(url) == "root":
             self._check_root_names_us(content)
+        if role_of(url) not in _WITHOUT_KEYS:
+            refuse_wrong_keys(content)
         return content
 
     def _check_root_names_us(self, content: bytes) -> None:
@@ -153,6 +156,7 @@ class _Repository:
         if self._kept.exists():
             shutil.copytree(self._kept, self.work, symlinks=True)
         self.work.mkdir(parents=True, exist_ok=True)
+        self._refuse_wrong_keys_kept(bootstrap)
         base = f"{self._session.url}/tuf/{self.repository_id}"
         self._updater = Updater(
             metadata_dir=str(self.work),
@@ -161,6 +165,14 @@ class _Repository:
             fetcher=self._fetcher,
             bootstrap=bootstrap,
         )
+
+    def _refuse_wrong_keys_kept(self, bootstrap: bytes | None) -> None:
+        """What was pinned, or kept by a release of this client that did not look, is held to the same."""
+        if bootstrap is not None:
+            refuse_wrong_keys(bootstrap)
+        for path in sorted(self.work.rglob("*.json")):
+            if path.stem not in _WITHOUT_KEYS:
+                refuse_wrong_keys(path.read_bytes())
 
     def refresh(self) -> None:
         with self._in_our_words():
@@ -346,7 +358,7 @@ class ListTrust:
 def fetch_directory_root(session: Session, fingerprint: str | None, root: bytes | None) -> bytes:
     """The first root of the exchange's directory: `root` as given, or as served when it has the fingerprint.
 
-    Raises BadSignature `root.not_pinned`, NetworkDown `network.not_an_exchange`.
+    Raises BadSignature `root.not_pinned` or `metadata.key_…`, NetworkDown `network.not_an_exchange`.
     """
     if root is None:
         try:
@@ -360,6 +372,7 @@ def fetch_directory_root(session: Session, fingerprint: str | None, root: bytes 
             check_fingerprint(root, fingerprint)
         except Corrupt as error:
             raise BadSignature(error.message, code=error.code, advice=error.advice) from error
+    refuse_wrong_keys(root)
     return root
 
 

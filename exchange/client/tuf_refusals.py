@@ -35,6 +35,7 @@ from tuf.api.exceptions import (
 )
 from tuf.api.metadata import Metadata, Root, Targets
 
+from accounts.errors import Corrupt
 from exchange.client.refusals import (
     BadSignature,
     BelowThreshold,
@@ -49,8 +50,9 @@ from exchange.client.refusals import (
     WrongList,
 )
 from hashsets.core.anchor import REPOSITORY_FIELD
+from hashsets.core.key_ids import check_keys
 
-__all__ = ["Fetched", "TufError", "names_another", "refusal_of", "role_of"]
+__all__ = ["Fetched", "TufError", "names_another", "refusal_of", "refuse_wrong_keys", "role_of"]
 
 TufError: TypeAlias = RepositoryError | DownloadError
 Document: TypeAlias = "Metadata[Any]"
@@ -70,6 +72,19 @@ def role_of(url: str) -> str:
     """The role whose file a URL names, "" when it names none."""
     match = _FILE.search(url)
     return match.group(1) if match else ""
+
+
+def refuse_wrong_keys(content: bytes) -> None:
+    """Refuse metadata in which a key is not the one that its id says, or counts twice. python-tuf does not look.
+
+    What is no metadata at all is left to python-tuf, which refuses it with its own reason.
+    Errors: BadSignature `metadata.key_…`.
+    """
+    document = _parsed(content)
+    try:
+        check_keys(document.signed if document is not None else None)
+    except Corrupt as error:
+        raise BadSignature(error.message, code=error.code, advice=error.advice) from error
 
 
 def refusal_of(error: TufError, *, last: Fetched | None, trusted: Path, repository_id: str) -> Stop:

@@ -15,12 +15,13 @@ from typing import Any
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata
 
-from accounts.errors import Refusal
+from accounts.errors import Corrupt, Refusal
 from exchange.client.apply import known_type
 from exchange.client.refusals import CorruptStore, RootMismatch, UnsupportedFormat, Usage
 from exchange.client.store import ListStore, LocalRelease, LocalType, stores_in
 from exchange.client.watch import Watch
 from hashsets.core.foreign import check_segment
+from hashsets.core.key_ids import check_keys
 from hashsets.core.manifest import Manifest, TypeState, manifest_name
 from hashsets.core.merkle import leaves_of, type_root
 from hashsets.core.segment import Kind, Segment
@@ -116,10 +117,16 @@ def _check_proof(current: LocalRelease) -> None:
         root, targets, listed = (
             _metadata(current.folder / "proof" / f"{role}.json") for role in ("root", "targets", "list")
         )
+        for document in (root, targets, listed):
+            check_keys(document.signed)
         root.signed.verify_delegate("root", root.signed_bytes, root.signatures)
         root.signed.verify_delegate("targets", targets.signed_bytes, targets.signatures)
         targets.signed.verify_delegate("list", listed.signed_bytes, listed.signatures)
         vouched = listed.signed.targets[manifest_name(current.list_id)].hashes["sha256"]
+    except Corrupt as error:
+        raise CorruptStore(
+            f"The signatures kept with this release do not count: {error.message}", code=error.code
+        ) from error
     except (RepositoryError, ValueError, KeyError, AttributeError, RecursionError) as error:
         raise CorruptStore("The signatures kept with this release do not hold.") from error
     if vouched != current.manifest_sha256:

@@ -14,6 +14,7 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root
 
 from accounts.errors import Corrupt
+from hashsets.core.key_ids import check_keys
 
 REPOSITORY_FIELD: Final = "x-repository"
 """Signed field of every root: the list's id, or "directory". Stock clients carry it along and ignore it."""
@@ -55,7 +56,7 @@ def check_list_root(
     refuse the genuine root of another list already here; without it that is noticed when the first target is
     asked for.
 
-    Errors: Corrupt `root.malformed`, `root.not_anchored`, `root.other_list`.
+    Errors: Corrupt `root.malformed`, `root.not_anchored`, `root.other_list`, and all of `check_keys`.
     """
     directory, listed = _root(directory_root_bytes), _root(list_root_bytes)
     for delegator in (directory.signed, listed.signed):
@@ -86,4 +87,5 @@ def _root(content: bytes) -> Metadata[Root]:
         raise Corrupt("This is not a TUF root.", code="root.malformed") from error
     if not isinstance(metadata.signed, Root):
         raise Corrupt("This is TUF metadata, but not a root.", code="root.malformed")
+    check_keys(metadata.signed)
     return metadata

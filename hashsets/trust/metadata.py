@@ -34,6 +34,7 @@ from tuf.api.metadata import (
 
 from accounts.errors import Corrupt, Invalid
 from hashsets.core.anchor import DEMO_OFFICERS, OFFICERS_FIELD, REPOSITORY_FIELD
+from hashsets.core.key_ids import check_keys
 
 S = TypeVar("S", Root, Targets, Snapshot, Timestamp)
 
@@ -195,7 +196,10 @@ def assemble(part: bytes, signatures: Mapping[str, str]) -> bytes:
 
 
 def read(content: bytes, kind: type[S]) -> Metadata[S]:
-    """Parse a metadata file of one kind. Errors: Corrupt `metadata.malformed`."""
+    """Parse a metadata file of one kind, in which every key is the one that its id says.
+
+    Errors: Corrupt `metadata.malformed`, and all of `check_keys`.
+    """
     metadata = _metadata(content)
     if not isinstance(metadata.signed, kind):
         raise Corrupt("This metadata is of another role.", code="metadata.malformed")
@@ -212,7 +216,10 @@ def valid_signers(
 ) -> frozenset[str]:
     """Ids of the keys of `role` whose signature over `part` is valid. Others are left out, whatever is
     wrong.
+
+    Errors: Corrupt `metadata.no_delegation`, and all of `check_keys`: ids are counted, so they must be keys.
     """
+    check_keys(delegator)
     given = {keyid: Signature(keyid, hex_) for keyid, hex_ in signatures.items()}
     try:
         return frozenset(delegator.get_verification_result(role, part, given).signed)
@@ -234,9 +241,11 @@ def _metadata(content: bytes) -> Metadata[Any]:
     if len(content) > MAX_METADATA_BYTES:
         raise Corrupt(f"This metadata is larger than {MAX_METADATA_BYTES} bytes.", code="metadata.malformed")
     try:
-        return Metadata[Any].from_bytes(content)
+        metadata = Metadata[Any].from_bytes(content)
     except (RepositoryError, ValueError, RecursionError) as error:
         raise Corrupt("This is not TUF metadata.", code="metadata.malformed") from error
+    check_keys(metadata.signed)
+    return metadata
 
 
 def _plain(text: str) -> str:
