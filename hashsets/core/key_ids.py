@@ -1,9 +1,9 @@
-"""Whether the keys in TUF metadata are the keys that their ids say. Pure: metadata in, a refusal or nothing out.
+"""Whether the keys in TUF metadata are the keys that their ids say. Pure: a refusal or nothing comes out.
 
-The TUF specification lets a key id be any text, and clients count ids towards a threshold: so another public key
-behind a known id looks like the known key, and one key under two ids counts as two signers. Here a key id is the
-SHA-256 (hex) of the canonical JSON of the key, which is what securesystemslib computes, and a public key has one
-form only. Then equal ids mean equal keys, different ids mean different keys, and counting ids counts keys. Hold
+Stock TUF clients take any text as a key id, and count ids towards a threshold: so another public key behind a
+known id looks like the known key, and one key under two ids counts as two signers. Here a key id is the
+SHA-256 (hex) of the canonical JSON of the key, which is what securesystemslib computes, and a public key has
+one form. Then equal ids mean equal keys, different ids mean different keys, and counting ids counts keys. Hold
 every root and every targets file against this *before* anything believes it.
 """
 
@@ -61,7 +61,7 @@ def _check(keys: Mapping[str, Key], roles: Iterable[tuple[str, list[str]]]) -> N
         own = canonical(key)
         if own.keyid in own_ids:
             raise Corrupt(
-                f"One key is named twice, as {own_ids[own.keyid]} and as {keyid}: it would count as two signers.",
+                f"One key stands here as {own_ids[own.keyid]} and as {keyid}: it would count as two.",
                 code="metadata.key_twice",
                 advice="Trust nothing of this, and tell the exchange's officers by another way.",
             )
