@@ -77,7 +77,7 @@ def role_of(url: str) -> str:
 def refuse_wrong_keys(content: bytes) -> None:
     """Refuse metadata in which a key is not the one that its id says, or counts twice.
 
-    python-tuf does not look. What is no metadata at all is left to python-tuf, which refuses it with its own reason.
+    python-tuf does not look. What is no metadata at all is left to it; it refuses that with its own reason.
     Errors: BadSignature `metadata.key_…`.
     """
     document = _parsed(content)

@@ -3,7 +3,7 @@
 Stock TUF clients take any text as a key id, and count ids towards a threshold: so another public key behind a
 known id looks like the known key, and one key under two ids counts as two signers. Here a key id is the
 SHA-256 (hex) of the canonical JSON of the key, which is what securesystemslib computes, and a public key has
-one form. Then equal ids mean equal keys, different ids mean different keys, and counting ids counts keys. Hold
+one form. Then equal ids mean equal keys, different ids different keys, and counting ids counts keys. Hold
 every root and every targets file against this *before* anything believes it.
 """
 

@@ -9,7 +9,7 @@ signed. Some signatures today and others tomorrow is fine.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -25,12 +25,12 @@ from accounts.errors import Conflict, Invalid
 from accounts.identity.acting import Actor, ActorKind
 from accounts.identity.roles import Permission
 from hashsets.trust import directory, metadata, officers, signed_files
+from hashsets.trust.carried import IN_FORCE, REQUESTS, SIGNATURES
 from hashsets.trust.export import export_repository
 from hashsets.trust.handover import complete_transfer
 from hashsets.trust.keys import check_threshold, key_from_pem
 from hashsets.trust.metadata import OfficerSet
-from hashsets.trust.models import DIRECTORY, AwaitedFile, Repository, RoleName
-from hashsets.trust.officer_sign import REQUESTS, SIGNATURES, describe
+from hashsets.trust.models import DIRECTORY, AwaitedFile, Repository, RoleName, SignedFile
 
 SUMMARY: Final = "SUMMARY.txt"
 _MAX_SIGNATURE_BYTES: Final = 1_024
@@ -85,14 +85,17 @@ def export_requests(folder: Path, *, actor: Actor, now: datetime) -> list[str]:
         with transaction.atomic():
             officers.request_renewals(signed_files.lock_repository(repository_id), now=now)
     requests = folder / REQUESTS
-    requests.mkdir(parents=True, exist_ok=True)
+    for place in (requests, folder / IN_FORCE):
+        _empty(place)
     (folder / SIGNATURES).mkdir(exist_ok=True)
     names, lines = [], []
-    for awaited in AwaitedFile.objects.of_officers().order_by("repository_id", "role"):
-        name, part = _name(awaited), bytes(awaited.signed_part)
-        (requests / f"{name}.json").write_bytes(part)
+    waiting = list(AwaitedFile.objects.of_officers().order_by("repository_id", "role"))
+    for awaited, says in zip(waiting, officers.describe_awaited(waiting), strict=True):
+        name = _name(awaited)
+        (requests / f"{name}.json").write_bytes(bytes(awaited.signed_part))
         names.append(name)
-        lines += [name, *(f"  {line}" for line in describe(part)), ""]
+        lines += [name, *(f"  {line}" for line in says), ""]
+    _write_in_force(folder / IN_FORCE, {DIRECTORY, *(awaited.repository_id for awaited in waiting)})
     (folder / SUMMARY).write_text("\n".join(lines) or "Nothing waits for the officers.\n")
     with transaction.atomic():
         record(
@@ -133,6 +136,22 @@ def import_signatures(folder: Path, *, actor: Actor, now: datetime) -> Imported:
     unsigned = AwaitedFile.objects.of_officers().order_by("id")
     waiting = [(_name(row), officers.missing_signatures(row)) for row in unsigned]
     return Imported(accepted, tuple(refused), tuple(installed), tuple(waiting))
+
+
+def _write_in_force(place: Path, repository_ids: Collection[str]) -> None:
+    """Every root and the newest targets: what officers hold against what they know themselves."""
+    roots = SignedFile.objects.filter(repository_id__in=repository_ids, role=RoleName.ROOT)
+    targets = signed_files.newest_of_each(repository_ids, RoleName.TARGETS)
+    for signed in (*roots, *targets):
+        name = f"{signed.repository_id}.{signed.version}.{signed.role}.json"
+        (place / name).write_bytes(bytes(signed.content))
+
+
+def _empty(place: Path) -> None:
+    """Requests of an earlier gathering would be taken for what waits now."""
+    place.mkdir(parents=True, exist_ok=True)
+    for path in place.glob("*.json"):
+        path.unlink()
 
 
 def _import_into(

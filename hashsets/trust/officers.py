@@ -8,7 +8,7 @@ signed field.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from django.conf import settings
@@ -18,6 +18,7 @@ from tuf.api.metadata import Root, Targets
 from accounts.errors import Conflict
 from hashsets.core.anchor import DEMO_OFFICERS, OFFICERS_FIELD
 from hashsets.trust import lifetimes, metadata, private_keys, signed_files
+from hashsets.trust.explain import describe
 from hashsets.trust.metadata import OfficerSet
 from hashsets.trust.models import (
     DIRECTORY,
@@ -145,6 +146,25 @@ def _missing(awaited: AwaitedFile, delegators: Iterable[Root]) -> int:
         for delegator in delegators
     )
     return max(0, *lacking)
+
+
+def describe_awaited(waiting: Sequence[AwaitedFile]) -> list[list[str]]:
+    """What each waiting file promises, and what it changes in what is in force, as lines of plain text.
+
+    Errors: Corrupt `ceremony.unexplained`, `metadata.…`: the row was tampered with.
+    """
+    ids = {awaited.repository_id for awaited in waiting}
+    in_force: dict[tuple[str, str], bytes] = {}
+    for signed in signed_files.newest_of_each(ids, RoleName.ROOT):
+        part = metadata.read(bytes(signed.content), Root).signed_bytes
+        in_force[signed.repository_id, signed.role] = part
+    for signed in signed_files.newest_of_each(ids, RoleName.TARGETS):
+        part = metadata.read(bytes(signed.content), Targets).signed_bytes
+        in_force[signed.repository_id, signed.role] = part
+    return [
+        describe(bytes(awaited.signed_part), in_force.get((awaited.repository_id, awaited.role)))
+        for awaited in waiting
+    ]
 
 
 def install(row: Repository, *, now: datetime) -> bool:

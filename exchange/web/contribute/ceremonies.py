@@ -31,8 +31,8 @@ from exchange.web.door import Page
 from exchange.web.fields import Form, blank, file
 from exchange.web.shown import digest, instant, number
 from hashsets.trust import ceremony, directory, officers
+from hashsets.trust.carried import SIGNATURES
 from hashsets.trust.models import AwaitedFile, Repository
-from hashsets.trust.officer_sign import SIGNATURES, describe
 
 PAGE: Final = 25
 MOST_FILES: Final = 10_000  # of one import: a signature per officer, file and list
@@ -129,6 +129,7 @@ def ceremony_page(page: Page, request: HttpRequest, form: Form, *, status: int =
     waiting = AwaitedFile.objects.of_officers()
     rows = page_of(waiting, request, key="created_at", render=_itself, descending=False, size=PAGE)
     missing = officers.missing_of(rows.items)
+    says = officers.describe_awaited(rows.items)
     try:
         present = officers.officers_in_force()
     except Conflict:
@@ -137,7 +138,13 @@ def ceremony_page(page: Page, request: HttpRequest, form: Form, *, status: int =
     return page.show(
         "web/contribute/ceremonies.html",
         status=status,
-        page=replace(rows, items=[_request(awaited, missing[awaited.pk]) for awaited in rows.items]),
+        page=replace(
+            rows,
+            items=[
+                _request(awaited, missing[awaited.pk], lines)
+                for awaited, lines in zip(rows.items, says, strict=True)
+            ],
+        ),
         waiting=number(waiting.count()),
         unopened=number(Repository.objects.filter(timestamp_version=0).count()),
         officers=present,
@@ -191,10 +198,10 @@ def _itself(awaited: AwaitedFile) -> AwaitedFile:
     return awaited
 
 
-def _request(awaited: AwaitedFile, missing: int) -> Request:
+def _request(awaited: AwaitedFile, missing: int, says: list[str]) -> Request:
     return Request(
         name=f"{awaited.repository_id}.{awaited.version}.{awaited.role}",
-        says=tuple(describe(bytes(awaited.signed_part))),
+        says=tuple(says),
         given=number(len(awaited.signatures)),
         missing=number(missing),
         since=instant(awaited.created_at),

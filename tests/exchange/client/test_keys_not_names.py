@@ -19,8 +19,8 @@ from securesystemslib.signer import CryptoSigner, SSlibKey
 from tuf.api.metadata import Metadata, Root
 from tuf.ngclient import Updater
 
-from tests.exchange.client.conftest import KEY, Hashx
-from tests.exchange.client.exchange_server import ExchangeServer
+from tests.exchange.client.conftest import Hashx
+from tests.exchange.client.exchange_server import KEY, ExchangeServer
 from tests.exchange.client.publisher import (
     Directory,
     Officers,

@@ -54,6 +54,9 @@ OTHER_FORMS = {
 }
 
 
+KINDS: dict[str, Any] = {"root": Root, "targets": Targets}
+
+
 def delegation(*keys: tuple[str, Key], role: list[str] | None = None) -> Targets:
     held = dict(keys)
     named = DelegatedRole("list", list(held) if role is None else role, 1, terminating=True, paths=["a/*"])
@@ -84,7 +87,7 @@ def refused(signed: Root | Targets) -> str:
         check_keys(signed)
     # Every door of the server and the client leads through it.
     with pytest.raises(Corrupt) as read:
-        metadata.read(Metadata[Any](signed).to_bytes(), type(signed))
+        metadata.read(Metadata[Any](signed).to_bytes(), KINDS[signed.type])
     assert read.value.code == refusal.value.code
     return refusal.value.code
 

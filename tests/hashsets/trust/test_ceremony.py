@@ -7,6 +7,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 
@@ -23,13 +24,13 @@ from cryptography.hazmat.primitives.serialization import (
 from django.core.management import CommandError, call_command
 from pytest_django.fixtures import Settings
 from securesystemslib.signer import Signature
-from tuf.api.metadata import Metadata, Timestamp
+from tuf.api.metadata import Metadata, Root, Timestamp
 
 from accounts.errors import Conflict, Invalid, NotAllowed, Refusal
 from accounts.identity.acting import system_actor
 from hashsets.core import anchor
 from hashsets.lists.models import HashList
-from hashsets.trust import ceremony, directory, lifetimes, officer_sign, private_keys, repository
+from hashsets.trust import ceremony, directory, lifetimes, metadata, officer_sign, private_keys, repository
 from hashsets.trust.keys import key_from_pem
 from hashsets.trust.models import DIRECTORY, PrivateKey, PrivateKeyPurpose, Repository
 from hashsets.trust.resign import resign_repository
@@ -204,7 +205,9 @@ def test_the_exchange_signs_nothing_that_an_officer_did_not_see(
     folder = tmp_path / "stick"
     _export(folder)
     request = folder / "to-sign" / "directory.1.root.json"
-    request.write_bytes(request.read_bytes().replace(b'"threshold":1', b'"threshold":2'))
+    part = metadata.read_part(request.read_bytes(), Root)
+    part.expires += timedelta(days=1)
+    request.write_bytes(metadata.signed_bytes(part))
     officers[0].sign(folder)
     result = _import(folder)
     assert [reason for name, reason in result.refused if name.startswith("directory.1.root")] == [
