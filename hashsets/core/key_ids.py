@@ -61,7 +61,7 @@ def _check(keys: Mapping[str, Key], roles: Iterable[tuple[str, list[str]]]) -> N
         own = canonical(key)
         if own.keyid in own_ids:
             raise Corrupt(
-                f"One key stands here as {own_ids[own.keyid]} and as {keyid}: it would count as two.",
+                f"One key stands here as {_shown(own_ids[own.keyid])} and as {_shown(keyid)}: it would count as two.",
                 code="metadata.key_twice",
                 advice="Trust nothing of this, and tell the exchange's officers by another way.",
             )
@@ -70,15 +70,15 @@ def _check(keys: Mapping[str, Key], roles: Iterable[tuple[str, list[str]]]) -> N
         own = canonical(key)
         if key.to_dict() != own.to_dict() or keyid != own.keyid:
             raise Corrupt(
-                f"The key under the id {keyid} is not the key of that id; its own id is {own.keyid}.",
+                f"The key under the id {_shown(keyid)} is not the key of that id; its own is {own.keyid}.",
                 code="metadata.key_id",
                 advice="Trust nothing of this, and tell the exchange's officers by another way.",
             )
     for name, keyids in roles:
         if len(set(keyids)) != len(keyids):
-            raise Corrupt(f"'{name}' names a key id twice.", code="metadata.key_twice")
+            raise Corrupt(f"{_shown(name)} names a key id twice.", code="metadata.key_twice")
         if not set(keyids) <= set(keys):
-            raise Corrupt(f"'{name}' names a key that is not there.", code="metadata.key_missing")
+            raise Corrupt(f"{_shown(name)} names a key that is not there.", code="metadata.key_missing")
 
 
 @lru_cache(maxsize=1_024)
@@ -97,7 +97,12 @@ def _canonical(keytype: str, public: str) -> Key | None:
 
 def _unsupported(keyid: str) -> Corrupt:
     return Corrupt(
-        f"The key {keyid} is neither Ed25519 nor ECDSA P-256 in a form that can be read.",
+        f"The key {_shown(keyid)} is neither Ed25519 nor ECDSA P-256 in a form that can be read.",
         code="metadata.key_kind",
         advice="No exchange issues such a key. Trust nothing of this, and tell the exchange's officers.",
     )
+
+
+def _shown(name: str) -> str:
+    """Whoever wrote the metadata chose this text; a terminal must not obey it."""
+    return ascii(name[:64])

@@ -26,7 +26,7 @@ REQUESTS: Final = "to-sign"
 IN_FORCE: Final = "in-force"
 SIGNATURES: Final = "signatures"
 MAX_FILE_BYTES: Final = 1_000_000
-_MAX_FILES: Final = 20_000
+_MAX_FILES: Final = 200_000
 _NAME: Final = re.compile(
     r"(?P<repository>directory|[a-z2-7]{26})\.(?P<version>[1-9][0-9]{0,8})\.(?P<role>root|targets)\.json"
 )

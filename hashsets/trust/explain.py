@@ -203,9 +203,9 @@ def _check_scope(facts: TargetsFacts) -> None:
         folder, _, rest = facts.paths[0].partition("/") if facts.paths else ("", "", "")
         wide = len(facts.paths) != 1 or rest != "*" or not _REPOSITORY.fullmatch(folder)
         if facts.role != "list" or wide or folder == DIRECTORY:
-            raise unexplained(f"'{facts.role}' may name {', '.join(facts.paths)!r}: not one list's files")
+            raise unexplained(f"{facts.role!r} may name {', '.join(facts.paths)!r}: not one list's files")
     elif facts.role != "catalogue" or not all(_DOCUMENT.fullmatch(path) for path in facts.paths):
-        raise unexplained(f"'{facts.role}' may name {', '.join(facts.paths)!r} for no publisher")
+        raise unexplained(f"{facts.role!r} may name {', '.join(facts.paths)!r} for no publisher")
 
 
 def _check_rule(keys: tuple[Key, ...], threshold: int) -> None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -17,8 +19,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from securesystemslib.signer import CryptoSigner, SSlibKey
 from tuf.api.metadata import Metadata, Root
-from tuf.ngclient import Updater
+from tuf.ngclient import FetcherInterface, Updater
 
+from accounts.errors import Corrupt
 from tests.exchange.client.conftest import Hashx
 from tests.exchange.client.exchange_server import KEY, ExchangeServer
 from tests.exchange.client.publisher import (
@@ -31,6 +34,7 @@ from tests.exchange.client.publisher import (
     rows,
 )
 
+RUNBOOK = Path(__file__).resolve().parents[3] / "deploy" / "runbook.md"
 FORGED = {"metadata.key_id", "metadata.key_twice"}
 
 
@@ -94,11 +98,22 @@ every_attack = pytest.mark.parametrize("attack", ATTACKS, ids=[one.__name__ for 
 
 
 def synced_by_a_stock_client(
-    exchange: ExchangeServer, publisher: Publisher, root: bytes, folder: Path
+    exchange: ExchangeServer,
+    publisher: Publisher,
+    root: bytes,
+    folder: Path,
+    fetcher: FetcherInterface | None = None,
 ) -> None:
     folder.mkdir()
     base = f"{exchange.url}/tuf/{publisher.list_id}"
-    updater = Updater(str(folder), f"{base}/metadata/", str(folder), f"{base}/targets/", bootstrap=root)
+    updater = Updater(
+        str(folder),
+        f"{base}/metadata/",
+        str(folder),
+        f"{base}/targets/",
+        bootstrap=root,
+        fetcher=fetcher,
+    )
     updater.refresh()
     assert updater.get_targetinfo(f"{publisher.list_id}/manifest.json") is not None
 
@@ -123,6 +138,26 @@ def test_hashx_refuses_what_a_stock_client_takes(
     assert hashx.run("verify", str(hashx.into)).exit == 0
     kept = Metadata[Root].from_bytes((hashx.into / released.list_id / "trust" / "root.json").read_bytes())
     assert kept.signed.version == 1
+
+
+@every_attack
+def test_a_stock_client_with_the_runbooks_fetcher_refuses_it(
+    hashx: Hashx,
+    exchange: ExchangeServer,
+    released: Publisher,
+    attack: Callable[[Publisher], None],
+    tmp_path: Path,
+) -> None:
+    (snippet,) = re.findall(r"```python\n(.*?)```", RUNBOOK.read_text(), re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(snippet, names)  # noqa: S102 - what members are told to copy
+    root = (released.metadata / "1.root.json").read_bytes()
+    fetcher = names["CountingKeys"]()
+    synced_by_a_stock_client(exchange, released, root, tmp_path / "before", fetcher)
+    attack(released)
+    with pytest.raises(Corrupt) as refusal:
+        synced_by_a_stock_client(exchange, released, root, tmp_path / "after", fetcher)
+    assert refusal.value.code in FORGED
 
 
 @every_attack

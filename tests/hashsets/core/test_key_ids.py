@@ -151,6 +151,18 @@ def test_a_role_that_names_a_key_that_is_not_there_is_refused() -> None:
     assert refused(targets) == "metadata.key_missing"
 
 
+def test_a_terminal_does_not_obey_what_metadata_say() -> None:
+    name = "\x1b[2J\u202enothing to see"
+    for signed in (
+        root((name, another(name, P256))),
+        delegation((P256.keyid, P256), (name, another(name, P256))),
+    ):
+        with pytest.raises(Corrupt) as refusal:
+            check_keys(signed)
+        assert refusal.value.message.isascii()
+        assert refusal.value.message.isprintable()
+
+
 def test_a_threshold_is_not_counted_over_names_of_keys() -> None:
     """Also where the delegator was not read from a file but handed over."""
     delegator = delegation((P256.keyid, P256), ("ab" * 32, another("ab" * 32, P256)))
