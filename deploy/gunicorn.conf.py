@@ -10,8 +10,8 @@ workers = int(os.environ.get("HX_WEB_PROCESSES", "2"))
 threads = int(os.environ.get("HX_WEB_THREADS", "8"))
 # gunicorn's threads, but none of them waits for a slow sender (exchange/http/buffering.py).
 worker_class = "exchange.http.buffering.BufferingWorker"
-# Open connections of one process, those that still send their request among them; below the usual limit of 1,024
-# open files. When it is reached, whoever has waited longest without a whole request gives way.
+# Open connections of one process, those that still send their request among them; below the usual limit of
+# 1,024 open files. When it is reached, whoever has waited longest without a whole request gives way.
 worker_connections = int(os.environ.get("HX_WEB_CONNECTIONS", "512"))
 # Longer than any allowed upload takes to be stored; a worker that is silent for longer hangs.
 timeout = int(os.environ.get("HX_WEB_TIMEOUT", "120"))

@@ -14,6 +14,8 @@ from django.db import IntegrityError, transaction
 
 from accounts.audit.actions import Action
 from accounts.audit.record import record
+from accounts.dual_control.independence import Act, require_second, why_not_second
+from accounts.dual_control.refused import noted
 from accounts.errors import Conflict, Invalid, NotAllowed, NotFound
 from accounts.identity.acting import Actor
 from accounts.identity.models import Organisation
@@ -70,21 +72,50 @@ def register_public_key(
 def confirm_key(key_id: UUID, *, actor: Actor, now: datetime) -> SigningKey:
     """A second person of the organisation says that the key is theirs; only then can it be entitled to sign.
 
+    Whoever registered it is asked for again: somebody who has left since, or lost the role, brings no key.
     Errors: NotFound `key.not_found`; NotAllowed `permission.missing`, `actor.person_needed`,
-    `key.second_person`; Conflict `key.move`.
+    `key.second_person`, `second_person.…`; Conflict `key.move`, `key.registrar_gone`.
     """
     with transaction.atomic():
         signing_key = _own_key(key_id, actor)
         second = actor.person()
         if signing_key.registered_by_id in (None, second):
-            raise NotAllowed(
+            own = NotAllowed(
                 "Whoever registered a key does not confirm it.",
                 code="key.second_person",
                 advice="Ask another admin of your organisation.",
             )
+            raise noted(own, actor=actor, subject_type="signing_key", subject_id=key_id)
+        require_second(actor, _confirming(key_id, Permission.KEY_MANAGE), now=now)
+        _require_registrar(signing_key, actor=actor, now=now)
         _move(signing_key, SigningKeyStatus.PENDING, SigningKeyStatus.ACTIVE, confirmed_by_id=second)
         _record(Action.KEY_CONFIRMED, signing_key, actor=actor, now=now)
     return signing_key
+
+
+def _confirming(key_id: UUID, permission: Permission) -> Act:
+    return Act(permission, "key.confirm", "signing_key", str(key_id))
+
+
+def _require_registrar(signing_key: SigningKey, *, actor: Actor, now: datetime) -> None:
+    """Errors: Conflict `key.registrar_gone`, when whoever registered the key could not do so any more."""
+    registrar = signing_key.registered_by_id
+    rights = (Permission.KEY_MANAGE, Permission.RELEASE_SIGN)
+    still = registrar is not None and any(
+        not why_not_second(registrar, signing_key.organisation_id, _confirming(signing_key.id, one), now=now)
+        for one in rights
+    )
+    if not still:
+        raise noted(
+            Conflict(
+                "Whoever registered this key could not register it any more.",
+                code="key.registrar_gone",
+                advice="Revoke it, and have somebody else register it again.",
+            ),
+            actor=actor,
+            subject_type="signing_key",
+            subject_id=signing_key.id,
+        )
 
 
 def revoke_key(key_id: UUID, *, actor: Actor, now: datetime, reason: str = "") -> SigningKey:

@@ -18,6 +18,8 @@ from django.db import IntegrityError, transaction
 from accounts.audit.actions import Action
 from accounts.audit.facts import Fact
 from accounts.audit.record import record
+from accounts.dual_control.independence import Act, require_second, why_not_second
+from accounts.dual_control.refused import noted
 from accounts.errors import Conflict, Invalid, NotAllowed, NotFound
 from accounts.identity.acting import Actor
 from accounts.identity.models import Organisation, OrganisationKind, OrganisationStatus
@@ -112,17 +114,31 @@ def reply_to_measure(measure_id: UUID, text: str, *, actor: Actor, now: datetime
 def begin_carrying_out(measure_id: UUID, *, note: str, actor: Actor, now: datetime) -> Measure:
     """Mark a proposed measure as done by a second person; the caller's transaction brings it about.
 
-    Errors: NotFound `measure.not_found`; NotAllowed `actor.person_needed`, `measure.second_person`; Conflict
-    `measure.gone`, `measure.hearing`, `measure.state`.
+    Errors: NotFound `measure.not_found`; NotAllowed `actor.person_needed`, `measure.second_person`,
+    `second_person.…`; Conflict `measure.gone`, `measure.hearing`, `measure.state`, `measure.proposer_gone`.
     """
     person = _require_vetting(actor)
     measure = _lock_proposed(measure_id)
     organisation = measure.organisation
     if measure.proposed_by_id == person:
-        raise NotAllowed(
+        own = NotAllowed(
             "Whoever proposed a measure does not carry it out.",
             code="measure.second_person",
             advice="Ask a colleague.",
+        )
+        raise noted(own, actor=actor, subject_type="measure", subject_id=measure_id)
+    act = Act(Permission.ORGANISATION_MANAGE, "measure.carry_out", "measure", str(measure_id))
+    require_second(actor, act, now=now)
+    if why_not_second(measure.proposed_by_id, actor.organisation(), act, now=now):
+        raise noted(
+            Conflict(
+                "Whoever proposed this measure could not propose it any more.",
+                code="measure.proposer_gone",
+                advice="Drop it, and propose it again if it is right.",
+            ),
+            actor=actor,
+            subject_type="measure",
+            subject_id=measure_id,
         )
     if organisation.status not in _FROM[measure.kind]:
         raise Conflict("The member's state has changed since.", code="measure.state")

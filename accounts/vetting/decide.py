@@ -18,9 +18,11 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from accounts.audit.actions import Action
+from accounts.dual_control.independence import Act, require_second, why_not_second
+from accounts.dual_control.refused import noted
 from accounts.errors import Conflict, Invalid, NotAllowed
 from accounts.identity.acting import Actor
-from accounts.identity.roles import BLOCKABLE
+from accounts.identity.roles import BLOCKABLE, Permission
 from accounts.standing.models import Condition
 from accounts.vetting.admit import admit
 from accounts.vetting.cases import (
@@ -151,6 +153,7 @@ def take_decision(decision_id: UUID, *, unconflicted: bool, actor: Actor, now: d
         decision, case = _locked(decision_id, actor)  # (1)
         _require_others(case, actor)
         part = take_part(case, PartKind.DECIDER, unconflicted=unconflicted, actor=actor, now=now)  # (2)
+        _require_two(decision, actor, now=now)
         if decision.outcome == Outcome.APPROVE:
             _require_complete(case, now=now)  # (3)
         decision.state, decision.decided_by, decision.decided_at = DecisionState.TAKEN, part, now
@@ -178,6 +181,26 @@ def take_decision(decision_id: UUID, *, unconflicted: bool, actor: Actor, now: d
             },
         )
     return decision
+
+
+def _require_two(decision: Decision, actor: Actor, *, now: datetime) -> None:
+    """Both count now: whoever decides, and whoever proposed.
+
+    Errors: NotAllowed `second_person.…`; Conflict `decision.proposer_gone`.
+    """
+    act = Act(Permission.ORGANISATION_MANAGE, "decision.take", "decision", str(decision.id))
+    require_second(actor, act, now=now)
+    if why_not_second(decision.proposed_by.person_id, actor.organisation(), act, now=now):
+        raise noted(
+            Conflict(
+                "Whoever proposed this decision could not propose it any more.",
+                code="decision.proposer_gone",
+                advice="Give it back, and propose it again if it is right.",
+            ),
+            actor=actor,
+            subject_type="decision",
+            subject_id=decision.id,
+        )
 
 
 def _locked(decision_id: UUID, actor: Actor) -> tuple[Decision, Case]:

@@ -11,6 +11,9 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts.audit.actions import Action
+from accounts.audit.record import record
+from accounts.dual_control.independence import Act, require_second, why_not_second
+from accounts.dual_control.refused import noted
 from accounts.errors import Conflict
 from accounts.identity.acting import Actor
 from accounts.identity.models import Organisation, OrganisationStatus
@@ -25,6 +28,8 @@ from hashsets.lists.models import HashList
 def agree_to_access(request_id: UUID, *, actor: Actor, now: datetime) -> AccessRequest:
     """The first person's yes, or the second one's, which grants: the member may then see and follow the list.
 
+    The first one is asked for again with the second: a yes of somebody who counts no more stays in the
+    record, and the second one's becomes the first.
     Errors: NotAllowed `permission.missing`, `actor.person_needed`; NotFound `access.not_found`; Conflict
     `access.decided`, `access.own_request`, `access.second_person`, `access.not_on_request`,
     `access.not_active`, `list.closed`.
@@ -33,17 +38,26 @@ def agree_to_access(request_id: UUID, *, actor: Actor, now: datetime) -> AccessR
     person = actor.person()
     request = AccessRequest.objects.put_to(actor).found(request_id)
     if person == request.requested_by_id:
-        raise Conflict("You asked for this yourself, so others decide.", code="access.own_request")
+        own = Conflict("You asked for this yourself, so others decide.", code="access.own_request")
+        raise noted(own, actor=actor, subject_type="access_request", subject_id=request.id)
+    act = Act(Permission.LIST_MANAGE, "access.agree", "access_request", str(request.id))
+    require_second(actor, act, now=now)
     if request.state == AccessState.OPEN:
         with transaction.atomic():
             move(request, AccessState.AGREED, agreed_by_id=person, agreed_at=now)
             record_access(Action.ACCESS_AGREED, request, actor=actor, now=now)
         return request
     if person == request.agreed_by_id:
-        raise Conflict(
+        again = Conflict(
             "You have agreed already. A second person of your organisation must agree as well.",
             code="access.second_person",
         )
+        raise noted(again, actor=actor, subject_type="access_request", subject_id=request.id)
+    first = request.agreed_by_id
+    lapsed = why_not_second(first, actor.organisation(), act, now=now) if first else ""
+    if lapsed:
+        _agree_instead(request, person, lapsed, actor=actor, now=now)
+        return request
     with transaction.atomic():
         # (1) The list's row first: its audience and its state must not change under the grant.
         locked = HashList.objects.lock(request.hash_list_id)
@@ -58,6 +72,28 @@ def agree_to_access(request_id: UUID, *, actor: Actor, now: datetime) -> AccessR
         admit(locked, request.organisation_id)
         record_access(Action.ACCESS_GRANTED, request, actor=actor, now=now)
     return request
+
+
+def _agree_instead(request: AccessRequest, person: UUID, reason: str, *, actor: Actor, now: datetime) -> None:
+    """The first yes counts no more: this one takes its place, and waits for another one."""
+    with transaction.atomic():
+        record_void = {"decided_by": str(request.agreed_by_id), "reason": reason}
+        still = AccessRequest.objects.filter(
+            id=request.id, state=AccessState.AGREED, agreed_by_id=request.agreed_by_id
+        )
+        if not still.update(agreed_by_id=person, agreed_at=now):
+            raise Conflict("This request is decided already.", code="access.decided")
+        request.refresh_from_db()
+        record(
+            Action.DECISION_VOID,
+            actor=actor,
+            subject_type="access_request",
+            subject_id=request.id,
+            organisation_id=actor.organisation(),
+            now=now,
+            facts=record_void,
+        )
+        record_access(Action.ACCESS_AGREED, request, actor=actor, now=now)
 
 
 def decline_access(request_id: UUID, *, answer: str, actor: Actor, now: datetime) -> AccessRequest:

@@ -14,6 +14,8 @@ from django.db.models import QuerySet
 
 from accounts.audit.actions import Action
 from accounts.audit.record import record
+from accounts.dual_control.independence import Act, require_second
+from accounts.dual_control.refused import noted
 from accounts.errors import Conflict, Invalid, NotAllowed, NotFound
 from accounts.identity.acting import Actor
 from accounts.identity.roles import Permission
@@ -57,8 +59,8 @@ def proposals(*, actor: Actor) -> QuerySet[Endpoint]:
 def decide_authority(endpoint_id: UUID, *, agree: bool, actor: Actor, now: datetime) -> Endpoint:
     """Agree to what a member proposed, or refuse it: a person of the operator, and not whoever proposed it.
 
-    Errors: NotAllowed `permission.missing`, `actor.person_needed`, `authority.own`; NotFound
-    `endpoint.not_found`; Conflict `authority.none`.
+    Errors: NotAllowed `permission.missing`, `actor.person_needed`, `authority.own`, `second_person.…`;
+    NotFound `endpoint.not_found`; Conflict `authority.none`.
     """
     actor.require_over_exchange()
     person = actor.person()
@@ -69,7 +71,11 @@ def decide_authority(endpoint_id: UUID, *, agree: bool, actor: Actor, now: datet
         if not endpoint.proposed_authority or endpoint.state == EndpointState.CLOSED:
             raise Conflict("Nothing is proposed for this endpoint.", code="authority.none")
         if endpoint.authority_proposed_by == person:
-            raise NotAllowed("Somebody else has to decide on your own proposal.", code="authority.own")
+            own = NotAllowed("Somebody else has to decide on your own proposal.", code="authority.own")
+            raise noted(own, actor=actor, subject_type="endpoint", subject_id=endpoint_id)
+        if agree:
+            act = Act(Permission.ORGANISATION_MANAGE, "authority.agree", "endpoint", str(endpoint_id))
+            require_second(actor, act, now=now)
         if agree:
             endpoint.authority = endpoint.proposed_authority
         endpoint.proposed_authority, endpoint.authority_proposed_by = "", None

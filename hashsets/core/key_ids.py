@@ -61,7 +61,8 @@ def _check(keys: Mapping[str, Key], roles: Iterable[tuple[str, list[str]]]) -> N
         own = canonical(key)
         if own.keyid in own_ids:
             raise Corrupt(
-                f"One key stands here as {_shown(own_ids[own.keyid])} and as {_shown(keyid)}: it would count as two.",
+                f"One key stands here as {_shown(own_ids[own.keyid])} and as {_shown(keyid)}: it would count "
+                "as two.",
                 code="metadata.key_twice",
                 advice="Trust nothing of this, and tell the exchange's officers by another way.",
             )

@@ -27,6 +27,10 @@ from accounts.membership.confirm import places_to_review, review_place
 from accounts.membership.duty_contacts import add_duty_contact
 from accounts.membership.members import add_member, change_roles, end_membership
 from accounts.membership.register import create_organisation, create_user
+from accounts.signing_keys.register import confirm_key
+from accounts.standing.measures import carry_out, propose_measure
+from accounts.standing.models import MeasureKind
+from hashsets.trust.hosted import create_hosted_key
 from tests import cast
 
 pytestmark = pytest.mark.django_db
@@ -342,3 +346,35 @@ def test_a_key_of_a_place_that_one_person_gave_submits_and_signs_nothing() -> No
     Membership.objects.filter(id=place.id).update(confirmed_roles=[])
     left = actor_for_key(issued.key, now=NOW)
     assert (left.may(Permission.LIST_VIEW), left.may(Permission.SUBMISSION_CREATE)) == (True, False)
+
+
+def test_a_key_of_somebody_who_has_left_is_confirmed_by_nobody() -> None:
+    harbor = cast.harbor()
+    key = create_hosted_key(harbor.organisation, name="Desk", actor=harbor.admin.actor, now=NOW)
+    end_membership(harbor.admin.user.memberships.get().id, actor=harbor.second_admin.actor, now=NOW)
+    with pytest.raises(Conflict) as refusal:
+        confirm_key(key.id, actor=harbor.second_admin.actor, now=NOW)
+    assert refusal.value.code == "key.registrar_gone"
+
+
+def test_a_key_is_confirmed_by_nobody_soon_after_a_reset() -> None:
+    harbor = cast.harbor()
+    key = create_hosted_key(harbor.organisation, name="Desk", actor=harbor.admin.actor, now=NOW)
+    SecondStepReset.objects.create(user=harbor.second_admin.user, at=NOW, proven_at=NOW)
+    with pytest.raises(NotAllowed) as refusal:
+        confirm_key(key.id, actor=harbor.second_admin.actor, now=NOW)
+    assert refusal.value.code == "second_person.after_reset"
+
+
+def test_a_measure_of_staff_who_have_left_is_carried_out_by_nobody() -> None:
+    harbor, operator = cast.harbor(), cast.operator()
+    measure = propose_measure(
+        harbor.organisation.id, MeasureKind.EMERGENCY, reason="x", actor=operator.admin.actor, now=NOW
+    )
+    lifting = propose_measure(
+        measure.organisation_id, MeasureKind.LIFTING, reason="x", actor=operator.admin.actor, now=NOW
+    )
+    end_membership(operator.admin.user.memberships.get().id, actor=operator.second_admin.actor, now=NOW)
+    with pytest.raises(Conflict) as refusal:
+        carry_out(lifting.id, actor=operator.second_admin.actor, now=NOW)
+    assert refusal.value.code == "measure.proposer_gone"

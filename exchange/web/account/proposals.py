@@ -80,6 +80,7 @@ ACT: Words = {
     "access.agree": gettext_lazy("Agree to give a list out"),
     "measure.carry_out": gettext_lazy("Carry a measure out"),
     "decision.take": gettext_lazy("Take a decision about an application"),
+    "authority.agree": gettext_lazy("Agree to a member’s own certificate authority"),
 }
 FIELD: Words = {
     "roles": gettext_lazy("Roles"),

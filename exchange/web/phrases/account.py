@@ -111,6 +111,18 @@ ACCOUNT: Final[Mapping[str, Phrase]] = {
         _("Whoever arranged a sign-on does not agree to it for the exchange."),
         _("Ask somebody else of the exchange’s staff."),
     ),
+    "key.registrar_gone": Phrase(
+        _("Whoever registered this key could not register it any more."),
+        _("Revoke it, and have somebody else register it again."),
+    ),
+    "measure.proposer_gone": Phrase(
+        _("Whoever proposed this measure could not propose it any more."),
+        _("Drop it, and propose it again if it is right."),
+    ),
+    "decision.proposer_gone": Phrase(
+        _("Whoever proposed this decision could not propose it any more."),
+        _("Give it back, and propose it again if it is right."),
+    ),
     "second_person.left": Phrase(
         _("This person no longer has the role that this takes."), _("Ask somebody who has it.")
     ),

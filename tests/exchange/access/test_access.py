@@ -11,8 +11,9 @@ from accounts.audit.models import AuditEvent
 from accounts.errors import Conflict, NotAllowed, NotFound, Refusal
 from accounts.identity.acting import Actor
 from accounts.identity.models import Organisation
+from accounts.membership.members import end_membership
 from exchange.access.decide import agree_to_access, decline_access, revoke_access
-from exchange.access.models import AccessRequest
+from exchange.access.models import AccessRequest, AccessState
 from exchange.access.request import request_access, withdraw_request
 from exchange.sharing.grants import downloadable
 from exchange.sharing.models import Subscription
@@ -204,3 +205,15 @@ def test_the_publisher_alone_says_whether_a_list_is_found(found: HashList) -> No
     with pytest.raises(Conflict) as refusal:
         set_findable(open_one.id, findable=True, actor=harbor.admin.actor, now=NOW)
     assert refusal.value.code == "access.not_on_request"
+
+
+def test_a_first_yes_that_counts_no_more_is_replaced_by_the_second_one(found: HashList) -> None:
+    harbor = cast.harbor()
+    request = ask(found)
+    agree_to_access(request.id, actor=harbor.admin.actor, now=NOW)
+    end_membership(harbor.admin.user.memberships.get().id, actor=harbor.second_admin.actor, now=NOW)
+    again = agree_to_access(request.id, actor=harbor.second_admin.actor, now=NOW)
+    assert (again.state, again.agreed_by) == (AccessState.AGREED, harbor.second_admin.user)
+    assert "decision.void" in events()
+    third = cast.person(harbor.organisation, "Third Admin", ["admin"])
+    assert agree_to_access(request.id, actor=third.actor, now=NOW).state == AccessState.GRANTED
