@@ -112,6 +112,17 @@ class Actor:
         return self.organisation_id
 
 
+def reading(actor: Actor | None) -> Actor | None:
+    """As whom `actor` reads lists: as nobody in particular, who sees what is public, without `list.view`.
+
+    A key that may only submit reads no more than a stranger: whoever steals it learns nothing from it. A test
+    key stays what it is, because it sees less than a stranger.
+    """
+    if actor is None or actor.is_test or actor.may(Permission.LIST_VIEW):
+        return actor
+    return None
+
+
 def person_acting(user: User, organisation: Organisation) -> Actor | None:
     """The actor for a signed-in person in one organisation, or None when they have no current membership."""
     current = Membership.objects.current().filter(user=user, organisation=organisation)

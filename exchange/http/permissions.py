@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.errors import NotAllowed, NotFound, Unauthenticated
-from accounts.identity.acting import Actor
+from accounts.identity.acting import Actor, reading
 from accounts.identity.roles import Permission
 from exchange.http.acting import require_presence
 from exchange.http.bodies import StrictJSONParser
@@ -30,7 +30,8 @@ class Need:
     """What one method of one route asks for.
 
     `permission` None means any actor; `person` means a session, never a credential, that has just proven
-    presence; `public` means that nobody need be signed in; `somebody` that a person must be, whether or not
+    presence; `public` means that nobody need be signed in: with a permission, that is asked for beyond what
+    anybody may see; `somebody` that a person must be, whether or not
     any organisation still gives them a right: their own account is theirs.
     """
 
@@ -41,6 +42,8 @@ class Need:
 
 
 PUBLIC = Need(public=True)
+# One list: a public one is anybody's, every other one is for readers.
+READERS = Need(public=True, permission=Permission.LIST_VIEW)
 ANY_MEMBER = Need()
 SOMEBODY = Need(somebody=True)
 SOMEBODY_PRESENT = Need(somebody=True, person=True)
@@ -70,14 +73,14 @@ class Door(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        count(request._request, self.reader)
+        count(request._request, self.known)
         asked = self.needs.get("GET" if request.method == "HEAD" else request.method or "")
         if asked is None:
             if request.method == "OPTIONS" or request.method not in self.allowed_methods:
                 return  # REST framework answers 405 or the description itself
             raise NotAllowed("This address declares no right for this method.", code="route.undeclared")
         check(asked, request)
-        if self.reader is not None and self.reader.is_test and not self.sandbox:
+        if self.known is not None and self.known.is_test and not self.sandbox:
             raise NotAllowed(
                 "A test key reaches the sandbox lists only.",
                 code="credential.test_only",
@@ -131,15 +134,34 @@ class Door(APIView):
         return actor_of(self.request)
 
     @property
-    def reader(self) -> Actor | None:
-        """The actor, or None for an anonymous reader of a public view."""
+    def known(self) -> Actor | None:
+        """The actor, or None for an anonymous asker of a public view."""
         auth = self.request.auth
         return auth if isinstance(auth, Actor) else None
+
+    @property
+    def reader(self) -> Actor | None:
+        """As whom a public view is read: None for nobody in particular (see `reading`)."""
+        return reading(self.known)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """As the framework does it. Whoever misses the right to read is told so instead of "no such list",
+        for each list that a stranger does not see: whether there is one makes no difference.
+        """
+        unseen = isinstance(exc, NotFound) and exc.code == "list.not_found"
+        asked = self.needs.get("GET" if self.request.method == "HEAD" else self.request.method or "")
+        if unseen and asked == READERS and self.known is not None:
+            try:
+                self.known.require(Permission.LIST_VIEW)
+            except NotAllowed as refusal:
+                exc = refusal
+        handled: Response = super().handle_exception(exc)
+        return handled
 
 
 def check(asked: Need, request: Request) -> None:
     """Errors: Unauthenticated, NotAllowed `permission.missing`, `person.required`, StepUpRequired."""
-    if asked.public and not isinstance(request.auth, Actor):
+    if asked.public:
         return
     actor = actor_of(request)
     if asked.permission is not None:

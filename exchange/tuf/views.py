@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 
 from accounts.errors import Gone, NotFound, Refusal
-from accounts.identity.acting import Actor
+from accounts.identity.acting import Actor, reading
 from exchange.http.accel import handed_over, hands_over
 from exchange.http.acting import session_actor
 from exchange.http.auth import credential_actor
@@ -44,8 +44,11 @@ def _nothing() -> NotFound:
 
 
 def _reader(request: HttpRequest) -> Actor | None:
-    """Who reads: a credential if one is sent (a bad one is refused, also on public lists), else a session."""
-    return credential_actor(request) or session_actor(request)
+    """Who reads: a credential if one is sent (a bad one is refused, also on public lists), else a session.
+
+    One without the right to read is nobody in particular, and is told 404 like a stranger.
+    """
+    return reading(credential_actor(request) or session_actor(request))
 
 
 @read_only

@@ -20,7 +20,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views import View
 
 from accounts.errors import NotAllowed, Refusal, StepUpRequired, Unauthenticated
-from accounts.identity.acting import Actor
+from accounts.identity.acting import Actor, reading
 from accounts.identity.models import Organisation, User
 from exchange.http.acting import organisations_of, require_presence, session_actor
 from exchange.http.permissions import Need
@@ -74,6 +74,11 @@ class Page(View):
             return self.reader
         self.somebody()
         raise NoOrganisation("Say for which organisation you act.")
+
+    @property
+    def reads_as(self) -> Actor | None:
+        """As whom a public page is read: None for nobody in particular (see `reading`)."""
+        return reading(self.reader)
 
     def somebody(self) -> User:
         """The signed-in person, whether or not any right is left to them. Errors: Unauthenticated."""

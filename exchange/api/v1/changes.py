@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from accounts.errors import Invalid, NotFound
 from exchange.api.v1.shapes import ChangesOut
 from exchange.http.pages import page_size
-from exchange.http.permissions import PUBLIC, Door
+from exchange.http.permissions import READERS, Door
 from exchange.sharing.grants import downloadable
 from hashsets.releases.changes import Position, changes_from
 
@@ -25,7 +25,7 @@ LARGEST_RELEASE: Final = 2**31 - 1
 
 
 class Changes(Door):
-    needs: ClassVar = {"GET": PUBLIC}
+    needs: ClassVar = {"GET": READERS}
     sandbox = True
 
     @extend_schema(

@@ -17,7 +17,7 @@ from accounts.identity.models import Organisation
 from accounts.identity.roles import Permission
 from exchange.api.v1.shapes import ListIn, ListOut, ListSettings, checked
 from exchange.http.pages import page_of
-from exchange.http.permissions import PUBLIC, Door, person
+from exchange.http.permissions import PUBLIC, READERS, Door, person
 from exchange.sharing.models import Subscription
 from hashsets.lists.define import create_list
 from hashsets.lists.inline import allow_inline_delta
@@ -68,7 +68,7 @@ class Lists(Door):
 
 
 class OneList(Door):
-    needs: ClassVar = {"GET": PUBLIC, "PATCH": person(Permission.LIST_MANAGE)}
+    needs: ClassVar = {"GET": READERS, "PATCH": person(Permission.LIST_MANAGE)}
     sandbox = True
 
     @extend_schema(responses=ListOut, summary="One list")

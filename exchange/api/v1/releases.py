@@ -14,7 +14,7 @@ from accounts.errors import NotFound
 from accounts.identity.roles import Permission
 from exchange.api.v1.shapes import ConfirmationIn, ConfirmationOut, ReleaseOut, checked
 from exchange.http.pages import page_of
-from exchange.http.permissions import PUBLIC, Door, need
+from exchange.http.permissions import READERS, Door, need
 from exchange.sharing.confirm import confirm_release
 from exchange.sharing.models import Confirmation
 from hashsets.lists.models import HashList
@@ -22,7 +22,7 @@ from hashsets.releases.models import Release
 
 
 class Releases(Door):
-    needs: ClassVar = {"GET": PUBLIC}
+    needs: ClassVar = {"GET": READERS}
     sandbox = True
 
     @extend_schema(responses=ReleaseOut(many=True), summary="Releases of a list, newest first")
@@ -38,7 +38,7 @@ class Releases(Door):
 
 
 class OneRelease(Door):
-    needs: ClassVar = {"GET": PUBLIC}
+    needs: ClassVar = {"GET": READERS}
     sandbox = True
 
     @extend_schema(responses=ReleaseOut, summary="One release")

@@ -66,7 +66,7 @@ class CompareReleases(Page):
     needs: ClassVar = {"GET": PUBLIC}
 
     def get(self, request: HttpRequest, list_id: str) -> HttpResponseBase:
-        hash_list = HashList.objects.seen(list_id, self.reader)
+        hash_list = HashList.objects.seen(list_id, self.reads_as)
         if not request.GET.get("newer"):
             newest = hash_list.latest_release
             form = blank(*FIELDS, values={"older": str(max(newest - 1, 1)), "newer": str(max(newest, 1))})
@@ -78,7 +78,7 @@ class CompareReleases(Page):
                 raise Invalid("The older release comes first.", code="compare.order", field="older")
         except Invalid as refusal:
             return self._page(hash_list, form.refused(refusal), None, status=status_of(refusal).value)
-        may_see = downloadable(list_id, self.reader) is not None
+        may_see = downloadable(list_id, self.reads_as) is not None
         return self._page(hash_list, form, compare(hash_list, older, newer, entries=may_see))
 
     def _page(

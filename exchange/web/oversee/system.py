@@ -47,7 +47,7 @@ class PublicKeys(Page):
     needs: ClassVar = {"GET": PUBLIC}
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
-        publishers = HashList.objects.visible_to(self.reader).filter(latest_release__gt=0)
+        publishers = HashList.objects.visible_to(self.reads_as).filter(latest_release__gt=0)
         rows = SigningKey.objects.filter(
             status=SigningKeyStatus.ACTIVE, organisation_id__in=publishers.values("organisation_id")
         ).select_related("organisation")

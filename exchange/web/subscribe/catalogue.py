@@ -74,19 +74,19 @@ class Catalogue(Page):
     needs: ClassVar = {"GET": PUBLIC}
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
-        form = asked(request, *filters(self.reader))
+        form = asked(request, *filters(self.reads_as))
         kept = {field.name: field.value for field in form if field.value}
         wish = Wish(
             text=form.value("q")[:100], kind=form.value("kind"), jurisdiction=form.value("jurisdiction"),
             hash_type=form.value("type"), tlp=form.value("tlp"), standing=form.value("standing"),
         )  # fmt: skip
         found = page_of(
-            shelf(self.reader, wish), request, key="created_at", render=lambda row: row, size=PAGE
+            shelf(self.reads_as, wish), request, key="created_at", render=lambda row: row, size=PAGE
         )
         return self.show(
             "web/subscribe/catalogue.html",
             form=form,
-            page=PageOfRows(shelf_rows(found.items, self.reader, now=self.now), found.next),
+            page=PageOfRows(shelf_rows(found.items, self.reads_as, now=self.now), found.next),
             query=urlencode(kept),
             clear=reverse("web:catalogue") if kept else "",
         )
@@ -97,7 +97,7 @@ class EntryPage(Page):
 
     def entry(self, list_id: str, form: Form, *, status: int = 200) -> HttpResponse:
         one = self.one(list_id)
-        reader = self.reader
+        reader = self.reads_as
         request = self._request(list_id, reader)
         return self.show(
             "web/subscribe/entry.html",
@@ -117,7 +117,7 @@ class EntryPage(Page):
 
     def one(self, list_id: str) -> ShelfRow:
         """Errors: NotFound `list.not_found`, the same for absent and for hidden."""
-        found = shelf_rows(shelf(self.reader).filter(id=list_id), self.reader, now=self.now)
+        found = shelf_rows(shelf(self.reads_as).filter(id=list_id), self.reads_as, now=self.now)
         if not found:
             raise NotFound("There is no such list.", code="list.not_found")
         return found[0]

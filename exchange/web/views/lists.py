@@ -24,10 +24,10 @@ class Lists(Page):
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
         page = page_of(
-            catalogue(self.reader),
+            catalogue(self.reads_as),
             request,
             key="created_at",
-            render=lambda row: list_row(row, self.reader),
+            render=lambda row: list_row(row, self.reads_as),
             size=PAGE,
         )
         return self.show("web/lists.html", page=page)
@@ -39,8 +39,8 @@ class OneList(Page):
     needs: ClassVar = {"GET": PUBLIC}
 
     def get(self, request: HttpRequest, list_id: str) -> HttpResponseBase:
-        hash_list = HashList.objects.seen(list_id, self.reader)
-        facts = list_facts(hash_list, self.reader)
+        hash_list = HashList.objects.seen(list_id, self.reads_as)
+        facts = list_facts(hash_list, self.reads_as)
         releases = Release.objects.filter(hash_list=hash_list).order_by("-number")[: NEWEST + 1]
         submissions: list[Submission] = []
         if facts.own:
@@ -64,10 +64,10 @@ class ListReleases(Page):
     needs: ClassVar = {"GET": PUBLIC}
 
     def get(self, request: HttpRequest, list_id: str) -> HttpResponseBase:
-        hash_list = HashList.objects.seen(list_id, self.reader)
+        hash_list = HashList.objects.seen(list_id, self.reads_as)
         rows = Release.objects.filter(hash_list=hash_list)
         page = page_of(rows, request, key="number", render=release_row, size=PAGE)
-        return self.show("web/list_releases.html", list=list_facts(hash_list, self.reader), page=page)
+        return self.show("web/list_releases.html", list=list_facts(hash_list, self.reads_as), page=page)
 
 
 class ListSubmissions(Page):

@@ -20,13 +20,13 @@ class OneRelease(Page):
     needs: ClassVar = {"GET": PUBLIC}
 
     def get(self, request: HttpRequest, list_id: str, number: int) -> HttpResponseBase:
-        hash_list = HashList.objects.seen(list_id, self.reader)
+        hash_list = HashList.objects.seen(list_id, self.reads_as)
         release = (
             Release.objects.filter(hash_list=hash_list, number=number).select_related("submission").first()
         )
         if release is None:
             raise NotFound("There is no such release.", code="release.not_found")
-        reader = self.reader
+        reader = self.reads_as
         sees_coverage = (
             reader is not None
             and reader.may(Permission.LIST_VIEW)

@@ -14,6 +14,7 @@ from django.urls import URLPattern
 from exchange.api.v1.urls import urlpatterns
 
 PUBLIC = "anybody"
+READERS = "anybody, and beyond what is public list.view"
 MEMBER = "any member"
 PERSON = "person with "  # a session with step-up; a credential never
 
@@ -26,7 +27,7 @@ MATRIX: dict[tuple[str, str], str] = {
     ("GET", "who"): MEMBER,
     ("GET", "lists"): PUBLIC,
     ("POST", "lists"): MANAGE,
-    ("GET", "lists/<str:list_id>"): PUBLIC,
+    ("GET", "lists/<str:list_id>"): READERS,
     ("PATCH", "lists/<str:list_id>"): MANAGE,
     ("GET", "lists/<str:list_id>/submissions"): VIEW,
     ("POST", "lists/<str:list_id>/submissions"): SUBMIT,
@@ -34,9 +35,9 @@ MATRIX: dict[tuple[str, str], str] = {
     ("POST", "lists/<str:list_id>/erasures"): PERSON + "submission.create",
     ("GET", "lists/<str:list_id>/signers"): VIEW,
     ("POST", "lists/<str:list_id>/signers"): MANAGE,
-    ("GET", "lists/<str:list_id>/releases"): PUBLIC,
-    ("GET", "lists/<str:list_id>/releases/<int:number>"): PUBLIC,
-    ("GET", "lists/<str:list_id>/changes"): PUBLIC,
+    ("GET", "lists/<str:list_id>/releases"): READERS,
+    ("GET", "lists/<str:list_id>/releases/<int:number>"): READERS,
+    ("GET", "lists/<str:list_id>/changes"): READERS,
     ("GET", "lists/<str:list_id>/confirmations"): VIEW,
     ("POST", "lists/<str:list_id>/confirmations"): CONFIRM,
     ("GET", "keys"): VIEW,

@@ -18,7 +18,7 @@ from accounts.identity.roles import CREDENTIAL_SCOPES, OPERATOR_ROLES, PERMISSIO
 from exchange.http.acting import PRESENT_KEY
 from exchange.http.permissions import Need
 from tests import cast
-from tests.exchange.api.matrix import MATRIX, MEMBER, PERSON, PUBLIC, methods
+from tests.exchange.api.matrix import MATRIX, MEMBER, PERSON, PUBLIC, READERS, methods
 from tests.hashsets.releases.world import NOW
 
 ABSENT = {"str": "a" * 26, "uuid": "00000000-0000-4000-8000-000000000000", "int": "7"}
@@ -45,6 +45,9 @@ class Asker:
         """The code of the denial, or "" when the door must open."""
         if asked == PUBLIC:
             return ""
+        if asked == READERS:  # the matrix asks for a list that is not there, and so not public
+            reads = self.permissions is None or Permission.LIST_VIEW in self.permissions
+            return "" if reads else "permission.missing"
         if self.permissions is None:
             return "unauthenticated"
         permission = asked.removeprefix(PERSON)
@@ -64,7 +67,7 @@ def path_of(route: str) -> str:
 def spelled(declared: Need) -> str:
     """A declared need in the words of the matrix."""
     if declared.public:
-        return PUBLIC
+        return READERS if declared.permission is Permission.LIST_VIEW else PUBLIC
     if declared.permission is None:
         return MEMBER
     return (PERSON if declared.person else "") + declared.permission.value
