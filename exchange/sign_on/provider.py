@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import secrets
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -17,7 +18,8 @@ from urllib.parse import urlencode
 import jwt
 from django.conf import settings
 
-from accounts.errors import Unauthenticated
+from accounts.errors import Corrupt, Unauthenticated
+from accounts.sealing.texts import open_text, seal_text
 from accounts.sign_on.arrange import secret_of
 from accounts.sign_on.models import SignOn
 from accounts.sign_on.recognise import Statement
@@ -26,6 +28,7 @@ from exchange.sign_on.fetch import Unanswered, checked_issuer, fetch_json
 ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA")
 CLOCKS_DIFFER: Final = timedelta(seconds=60)
 LASTS: Final = timedelta(minutes=10)
+_KEPT: Final = "sign-on errand"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +103,17 @@ def arrive(sign_on: SignOn, errand: Errand, *, code: str, back: str, now: dateti
     return _verified(str(answer.get("id_token", "")), keys, sign_on, errand, now=now)
 
 
-def kept(errand: Errand) -> dict[str, Any]:
-    return asdict(errand)
+def kept(errand: Errand) -> str:
+    """The errand for the session, sealed: with its verifier a stolen code could be exchanged."""
+    return seal_text(json.dumps(asdict(errand)), context=_KEPT)
+
+
+def taken_up(sealed: object) -> Errand | None:
+    """What `kept` gave; None for anything else, and when its key has gone."""
+    try:
+        return Errand(**json.loads(open_text(str(sealed), context=_KEPT)))
+    except Corrupt:
+        return None
 
 
 def _verified(

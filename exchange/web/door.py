@@ -29,9 +29,7 @@ from exchange.web.frame import Frame, frame_of
 from exchange.web.halfway import is_halfway
 from exchange.web.refusals import told
 from exchange.web.sessions import note_seen
-
-UNSENT_KEY = "hx_unsent"
-LONGEST_UNSENT = 2_000
+from exchange.web.unsent import keep_unsent, take_unsent
 
 
 class NoOrganisation(NotAllowed):
@@ -54,7 +52,7 @@ class Page(View):
                 note_seen(request, now=self.now)
             response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
         except StepUpRequired:
-            self._keep_unsent()
+            keep_unsent(request, back=self.back(), now=self.now)
             response = redirect_to("web:confirm-presence", then=self.back())
         except NoOrganisation:
             response = redirect_to("web:organisation", then=self.back())
@@ -101,10 +99,7 @@ class Page(View):
 
     def unsent(self) -> dict[str, str]:
         """What was typed before the person had to confirm their presence; given out once."""
-        kept = self.request.session.pop(UNSENT_KEY, None)
-        if isinstance(kept, dict) and kept.get("back") == self.back():
-            return {str(name): str(value) for name, value in kept.get("fields", {}).items()}
-        return {}
+        return take_unsent(self.request, back=self.back(), now=self.now)
 
     def _admit(self) -> None:
         method = "GET" if self.request.method == "HEAD" else self.request.method or ""
@@ -129,14 +124,6 @@ class Page(View):
         if half is None:
             return "web:sign-in"
         return "web:second-step" if half.has_factor else "web:set-up"
-
-    def _keep_unsent(self) -> None:
-        fields = {
-            name: value[:LONGEST_UNSENT]
-            for name, value in self.request.POST.items()
-            if name != "csrfmiddlewaretoken" and isinstance(value, str)
-        }
-        self.request.session[UNSENT_KEY] = {"back": self.back(), "fields": fields}
 
     def _frame(self) -> Frame | None:
         names = {organisation.id: organisation.name for organisation in self.organisations}

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from django.conf import settings
 from django.contrib import messages
@@ -30,7 +29,7 @@ from accounts.sign_on.models import SignOn
 from accounts.sign_on.recognise import recognise, second_factor_counts, sign_on_for
 from exchange.http.permissions import PUBLIC, need, person
 from exchange.sign_on.fetch import checked_issuer
-from exchange.sign_on.provider import LASTS, Errand, arrive, depart, kept
+from exchange.sign_on.provider import LASTS, Errand, arrive, depart, kept, taken_up
 from exchange.web import fields, sign_in
 from exchange.web.account.answers import form_status, with_retry
 from exchange.web.door import Page, redirect_to, safe_next
@@ -119,15 +118,14 @@ class Return(Page):
 
     def _errand(self, request: HttpRequest) -> tuple[SignOn, Errand]:
         """What this session left for, once. Errors: Unauthenticated `sign_on.refused`."""
-        left: Mapping[str, Any] = request.session.pop(ERRAND_KEY, None) or {}
+        errand = taken_up(request.session.pop(ERRAND_KEY, None))
         refused = Unauthenticated(
             "What your organisation's sign-on answered is not valid.",
             code="sign_on.refused",
             advice="Try again, or sign in with your password.",
         )
-        if not left or not constant_time_compare(str(left["state"]), request.GET.get("state", "")):
+        if errand is None or not constant_time_compare(errand.state, request.GET.get("state", "")):
             raise refused
-        errand = Errand(**left)
         sign_on = SignOn.objects.filter(id=uuid.UUID(errand.sign_on)).select_related("organisation").first()
         fresh = 0 <= self.now.timestamp() - errand.at <= LASTS.total_seconds()
         if sign_on is None or not fresh or not request.GET.get("code"):
