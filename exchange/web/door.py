@@ -25,6 +25,7 @@ from accounts.identity.models import Organisation, User
 from exchange.http.acting import organisations_of, require_presence, session_actor
 from exchange.http.permissions import Need
 from exchange.http.problems import status_of
+from exchange.web import known_devices
 from exchange.web.frame import Frame, frame_of
 from exchange.web.halfway import is_halfway
 from exchange.web.refusals import told
@@ -63,6 +64,7 @@ class Page(View):
             response = self.refuse(refusal)
         # What people see here is for them alone, and for now: nothing of it stays in a shared browser.
         patch_cache_control(response, no_store=True, private=True)
+        known_devices.set_cookie(request, response)
         return response
 
     @property

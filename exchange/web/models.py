@@ -16,7 +16,16 @@ class SignInTry(models.Model):
     """
 
     who = models.CharField(max_length=32, help_text="keyed digest of the e-mail address")
-    place = models.CharField(max_length=32, help_text="keyed digest of the network address")
+    place = models.CharField(
+        max_length=32,
+        help_text="keyed digest of the IPv4 address, the /64 of IPv6, or the person's own browser",
+    )
+    wider = models.CharField(
+        max_length=32, default="", db_default="", help_text="keyed digest of the /56, for IPv6"
+    )
+    widest = models.CharField(
+        max_length=32, default="", db_default="", help_text="keyed digest of the /48, for IPv6"
+    )
     at = models.DateTimeField()
 
     class Meta:

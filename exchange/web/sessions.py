@@ -19,6 +19,7 @@ from accounts.identity.acting import person_alone
 from accounts.identity.models import User
 from exchange.http.acting import mark_present
 from exchange.web.halfway import INVITATION_KEY
+from exchange.web.known_devices import note_device
 from exchange.web.models import OpenSession
 
 SEEN_NOTED_EVERY: Final = timedelta(minutes=5)
@@ -37,6 +38,7 @@ def begin_session(request: HttpRequest, user: User, *, how: str, now: datetime) 
         request.session[INVITATION_KEY] = invitation
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")
     mark_present(request, now=now)
+    note_device(request, user)
     device = str(request.headers.get("User-Agent", "")).encode("ascii", "replace").decode()
     OpenSession.objects.filter(seen_at__lt=now - timedelta(days=2)).delete()
     OpenSession.objects.update_or_create(

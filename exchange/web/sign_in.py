@@ -28,7 +28,14 @@ from accounts.sign_on.models import SignOn
 from exchange.web.halfway import Halfway, go_halfway, halfway
 from exchange.web.models import OpenSession
 from exchange.web.sessions import begin_session, renew_session
-from exchange.web.tries import TRIES_AT_CODE, TRIES_AT_PLACE, Guess, forget_tries, guess_of, note_try
+from exchange.web.tries import (
+    TRIES_AT_CODE,
+    Guess,
+    forget_tries,
+    guess_of,
+    note_try,
+    note_try_at_nobody,
+)
 
 # Longer than any real one; hashing a megabyte of password would cost us and not the guesser.
 LONGEST_EMAIL: Final = 254
@@ -71,14 +78,14 @@ def give_passkey(request: HttpRequest, prove: Callable[[], User], *, now: dateti
 
     Errors: Unauthenticated `passkey.refused`; Throttled `sign_in.throttled`.
     """
-    note_try(request, _PASSKEY_TRIES, now=now, for_person=TRIES_AT_PLACE * 20)
+    guess = note_try_at_nobody(request, _PASSKEY_TRIES, now=now)
     try:
         user = prove()
     except Unauthenticated:
         _record_failure("", now=now, second=True)
         raise
     with transaction.atomic():
-        forget_tries(guess_of(request, _PASSKEY_TRIES))
+        forget_tries(guess)
     mark_proven(user, how="passkey", now=now)  # one that a reset has left
     finish(request, user, how="passkey", now=now)
     return user
@@ -89,7 +96,7 @@ def confirm_by_passkey(request: HttpRequest, prove: Callable[[], User], *, now: 
     user = request.user
     if not isinstance(user, User):
         raise _not_present()
-    note_try(request, _code_tries(user), now=now, for_person=TRIES_AT_CODE)
+    _note_code_try(request, user, now=now)
     try:
         prove()
     except Unauthenticated:
@@ -113,7 +120,7 @@ def finish(
             "confirmed_by": sign_on.confirmed_by_id,
         }
     with transaction.atomic():
-        forget_tries(guess_of(request, user.email), guess_of(request, _code_tries(user)))
+        forget_tries(guess_of(request, user.email), _code_guess(request, user))
         _record(Action.SIGN_IN_SUCCEEDED, user, now=now, facts=facts)
     begin_session(request, user, how=how, now=now)
 
@@ -129,7 +136,7 @@ def confirm_presence(request: HttpRequest, *, password: str, code: str, now: dat
     if not isinstance(user, User):
         raise _not_present()
     guess = note_try(request, user.email, now=now)
-    note_try(request, _code_tries(user), now=now, for_person=TRIES_AT_CODE)
+    _note_code_try(request, user, now=now)
     by_password = not user.has_usable_password() or _person_with(request, user.email, password) == user
     # The code is looked at only after the password: a wrong password must not use up a right code.
     if not (by_password and prove_code(user, code, now=now)):
@@ -143,7 +150,7 @@ def presence_confirmed(
 ) -> None:
     """Record the step-up and renew the session's key."""
     with transaction.atomic():
-        forget_tries(guess or guess_of(request, user.email), guess_of(request, _code_tries(user)))
+        forget_tries(guess or guess_of(request, user.email), _code_guess(request, user))
         _record(Action.SIGN_IN_SUCCEEDED, user, now=now, facts={"step_up": True, "how": how})
     renew_session(request, now=now)
 
@@ -160,7 +167,7 @@ def sign_out(request: HttpRequest, *, now: datetime) -> None:
 def _second_step(request: HttpRequest, prove: Prove, *, how: str, now: datetime) -> User:
     half = halfway(request, now=now)
     user = half.user
-    note_try(request, _code_tries(user), now=now, for_person=TRIES_AT_CODE)
+    _note_code_try(request, user, now=now)
     if not prove(user):
         _record_failure(user.email, now=now, second=True)
         raise Unauthenticated(
@@ -177,6 +184,14 @@ def sign_on_of(half: Halfway) -> SignOn | None:
     return SignOn.objects.filter(
         organisation__memberships__user=half.user, organisation__memberships__ended_at__isnull=True
     ).first()
+
+
+def _note_code_try(request: HttpRequest, user: User, *, now: datetime) -> None:
+    note_try(request, _code_tries(user), person=user.email, in_all=TRIES_AT_CODE, now=now)
+
+
+def _code_guess(request: HttpRequest, user: User) -> Guess:
+    return guess_of(request, _code_tries(user), person=user.email)
 
 
 def _code_tries(user: User) -> str:

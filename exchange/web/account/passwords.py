@@ -96,7 +96,7 @@ class Forgotten(Page):
     def post(self, request: HttpRequest) -> HttpResponseBase:
         form = fields.posted(request, *ADDRESS)
         try:
-            note_try(request, f"reset {form.value('email')}", now=self.now)
+            note_try(request, f"reset {form.value('email')}", person=form.value("email"), now=self.now)
         except Throttled as refusal:
             page = self.show(
                 "web/account/forgotten.html", form=form.refused(refusal), status=form_status(refusal)

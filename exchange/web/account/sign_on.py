@@ -66,7 +66,7 @@ class Leave(Page):
         form = fields.posted(request, *ADDRESS)
         email = form.value("email")
         try:
-            note_try(request, f"sign-on {email}", now=self.now)
+            note_try(request, f"sign-on {email}", person=email, now=self.now)
             sign_on = sign_on_for(email)
             if sign_on is None:
                 raise Invalid(

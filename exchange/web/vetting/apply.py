@@ -85,7 +85,7 @@ class Begin(Asking):
         return (fields.email("email", _("What is your e-mail address?"), hint=hint, heading=True),)
 
     def act(self, form: Form) -> str:
-        note_try(self.request, f"apply {form.value('email')}", now=self.now)
+        note_try(self.request, f"apply {form.value('email')}", person=form.value("email"), now=self.now)
         apply.start_application(email=form.value("email"), language=get_language() or "en", now=self.now)
         return "/apply/resume?sent=yes"
 
@@ -127,7 +127,7 @@ class RenewCode(Asking):
         )
 
     def act(self, form: Form) -> str:
-        note_try(self.request, f"apply {form.value('email')}", now=self.now)
+        note_try(self.request, f"apply {form.value('email')}", person=form.value("email"), now=self.now)
         apply.renew_code(form.value("reference")[:40], form.value("email")[:254], now=self.now)
         return "/apply/resume?sent=yes"
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.cache import cache, caches
+from django.test import Client
 from pytest_django import Settings
 
 from accounts.errors import Throttled
@@ -98,3 +99,31 @@ def test_counts_are_forgotten_after_two_days() -> None:
     assert forgetting_due(NOON + timedelta(days=3), 10) == ["counts"]
     forget("counts", now=NOON + timedelta(days=3))
     assert CallCount.objects.count() == 0
+
+
+def asked_from(address: str) -> int:
+    return Client(REMOTE_ADDR=address).get("/api/v1/lists").status_code
+
+
+@pytest.mark.parametrize(
+    ("address", "times"),
+    [
+        ("198.51.100.7", 1),
+        ("::ffff:198.51.100.7", 1),
+        ("2001:db8:1:1::{0:x}", 1),
+        ("2001:db8:1:1{0:02x}::1", 2),
+        ("2001:db8:1:{0:x}00::1", 4),
+    ],
+    ids=["IPv4", "IPv4 in IPv6", "/64", "/56", "/48"],
+)
+def test_strangers_are_counted_by_address_or_network(settings: Settings, address: str, times: int) -> None:
+    settings.HX_STRANGER_CALLS_PER_MINUTE = 5
+    freezing = [asked_from(address.format(number)) for number in range(5 * times + 3)]
+    assert freezing == [200] * (5 * times) + [429] * 3
+    assert asked_from("203.0.113.1") == 200
+
+
+def test_one_stranger_whose_address_is_written_in_several_ways_is_one(settings: Settings) -> None:
+    settings.HX_STRANGER_CALLS_PER_MINUTE = 4
+    ways = ("198.51.100.7", "::ffff:198.51.100.7", "::FFFF:c633:6407")
+    assert [asked_from(ways[number % 3]) for number in range(6)] == [200] * 4 + [429] * 2

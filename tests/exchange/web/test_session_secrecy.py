@@ -13,7 +13,6 @@ import pytest
 from django.contrib.sessions.models import Session
 from django.core import mail
 from django.db import transaction
-from django.http import QueryDict
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
@@ -55,7 +54,14 @@ def away(client: Client) -> None:
 def test_no_form_that_waits_for_presence_lies_in_a_session_in_clear() -> None:
     """Every page that asks for presence, each filled in by somebody who may send it."""
     harbor, operator, tried = cast.harbor(), cast.operator(), 0
-    people = [harbor.admin, harbor.approver, harbor.signer, harbor.integrator, operator.admin, operator.officer]
+    people = [
+        harbor.admin,
+        harbor.approver,
+        harbor.signer,
+        harbor.integrator,
+        operator.admin,
+        operator.officer,
+    ]
     clients, asked = [signed_in(one.user) for one in people], declared()
     for name, route, _page in pages():
         if not asked[name].get("POST", "").startswith(PERSON):
@@ -76,9 +82,8 @@ def test_no_form_that_waits_for_presence_lies_in_a_session_in_clear() -> None:
 
 
 def request_of(user: User, fields: dict[str, str]) -> Any:
-    request = RequestFactory().post("/")
-    request.user, request.session, request.POST = user, {}, QueryDict(mutable=True)
-    request.POST.update(fields)
+    request: Any = RequestFactory().post("/", fields)
+    request.user, request.session = user, {}
     return request
 
 
