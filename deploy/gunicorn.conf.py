@@ -25,6 +25,16 @@ accesslog = None
 control_socket_disable = True  # one door less; systemd, Kubernetes or our supervisor control it by signals
 errorlog = "-"
 loglevel = "warning"
+# What gunicorn itself says of a request that broke names its whole address; it goes through our filter too.
+logconfig_dict = {
+    "formatters": {
+        "generic": {
+            "()": "exchange.logs.CutLines",
+            "format": "%(asctime)s [%(process)d] [%(levelname)s] %(message)s",
+        }
+    },
+    "loggers": {"gunicorn.error": {"level": "WARNING", "handlers": ["error_console"], "propagate": False}},
+}
 limit_request_line = 4094
 limit_request_field_size = 8190
 forwarded_allow_ips = os.environ.get("HX_PROXY_ADDRESSES", "127.0.0.1")

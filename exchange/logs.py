@@ -1,15 +1,17 @@
-"""Logging that cannot leak: every line passes one filter that cuts out hash values, keys and tokens.
+"""Logging that cannot leak: every line passes one filter that cuts hash values, keys, tokens and free text.
 
 The filter is the second wall. The first is that nobody logs such a value; tests search for marker values.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
+from django.http import HttpRequest
 
 # What must never be in a line. Order matters: tokens first, because their tail may look like another pattern.
 _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -24,6 +26,12 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{190,}"), "[base64 cut]"),  # PhotoDNA has no padding
     (re.compile(r"(?:\d{1,3}, ?){31,}\d{1,3}"), "[hash cut]"),  # PhotoDNA as comma-separated numbers
 )
+# What people typed and programs asked for: what follows the path of an address, and the rows that PostgreSQL
+# quotes when a constraint is broken.
+_FREE_TEXT: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"(/[^\s?\"<>]*)\?[^\s\"<>]+"), r"\1?[query cut]"),
+    (re.compile(r"(?ms)^DETAIL:  .*?(?=^\w+:|^The above|^Traceback|\Z)"), "DETAIL:  [cut]\n"),
+)
 _SENSITIVE_NAMES = frozenset(
     {"authorization", "cookie", "password", "secret", "token", "csrfmiddlewaretoken"}
 )
@@ -37,9 +45,15 @@ def cut_secrets(text: str) -> str:
     return text
 
 
+def _for_a_line(text: str) -> str:
+    for pattern, stand_in in _FREE_TEXT:
+        text = pattern.sub(stand_in, text)
+    return cut_secrets(text)
+
+
 def _clean(value: object, depth: int = 0) -> object:
     if isinstance(value, str):
-        return cut_secrets(value)
+        return _for_a_line(value)
     if isinstance(value, bytes | bytearray | memoryview):
         return f"[{len(value)} bytes cut]"
     if value is None or isinstance(value, bool | int | float):
@@ -53,7 +67,9 @@ def _clean(value: object, depth: int = 0) -> object:
         }
     if isinstance(value, list | tuple | set | frozenset):
         return [_clean(item, depth + 1) for item in value]
-    return cut_secrets(str(value))
+    if isinstance(value, HttpRequest):  # as text it would show the query
+        return _for_a_line(f"{value.method} {value.path}")
+    return _for_a_line(str(value))
 
 
 def cut_secrets_from_event(
@@ -64,6 +80,13 @@ def cut_secrets_from_event(
         if not name.startswith("_"):
             event[name] = "[cut]" if name.lower() in _SENSITIVE_NAMES else _clean(event[name])
     return event
+
+
+class CutLines(logging.Formatter):
+    """Lines of a program that writes its own, tracebacks included, through the same filter."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return _for_a_line(super().format(record))
 
 
 def logging_config(*, level: str, human: bool) -> dict[str, Any]:
