@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from hashsets.core.arrays import ArrowArray, mask_array, numbers_array, numbers_of, offsets_of
 from hashsets.core.columns import NO_QUALITY, Rows
 from hashsets.core.hashtypes import Encoding, HashType
+from hashsets.core.spreadsheets import safe_texts
 
 __all__ = ["NOTED_SCHEMA", "SCHEMA", "Names", "render", "safe_cells"]
 
@@ -42,7 +43,6 @@ _NOTES: Final[list[pa.Field[Any]]] = [
 NOTED_SCHEMA: Final = pa.schema([*_FIELDS, *_NOTES])
 
 _BASE64_BLOCK: Final = 3  # bytes that make four characters: only whole blocks can be encoded all at once
-_FORMULA_START: Final = r"^[=+\-@\t\r]"  # OWASP "CSV Injection"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +90,8 @@ def safe_cells(batch: pa.RecordBatch) -> pa.RecordBatch:
     columns = []
     for field, column in zip(batch.schema, batch.columns, strict=True):
         free = pa.types.is_string(field.type) and field.name not in ("hash", "hash_type")
-        columns.append(_quoted(column) if free and column.null_count < len(column) else column)
+        columns.append(safe_texts(column) if free and column.null_count < len(column) else column)
     return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
-
-
-def _quoted(texts: ArrowArray) -> ArrowArray:
-    risky = pc.match_substring_regex(texts, _FORMULA_START)
-    return pc.if_else(risky, pc.binary_join_element_wise("'", texts, ""), texts)
 
 
 def _hash_text(kind: HashType, raw: NDArray[np.uint8]) -> ArrowArray:

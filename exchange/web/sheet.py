@@ -8,7 +8,8 @@ from typing import Final
 
 from django.http import StreamingHttpResponse
 
-_RUNS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+from hashsets.core.spreadsheets import safe_cell
+
 # Without it one large program reads UTF-8 as something else.
 _MARK: Final = "\ufeff"
 
@@ -36,7 +37,5 @@ def lines(header: Sequence[str], rows: Iterable[Sequence[str | int]]) -> Iterato
 
 
 def harmless(cell: str | int) -> str | int:
-    """Free text with an apostrophe before it where a spreadsheet would run it; numbers as they are."""
-    if isinstance(cell, int):
-        return cell
-    return f"'{cell}" if cell.lstrip(" \u00a0\ufeff").startswith(_RUNS) else cell
+    """Free text with an apostrophe where a spreadsheet would run it; numbers as they are."""
+    return cell if isinstance(cell, int) else safe_cell(cell)

@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from hashsets.blobs.current import blob_store
+from hashsets.core.spreadsheets import safe_cell
 from hashsets.intake.models import Submission
 from hashsets.intake.outcome import PROBLEMS
 from hashsets.intake.problem_log import KeptProblem
 
-# What a spreadsheet takes for the start of a formula; OWASP "CSV Injection".
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _COLUMNS: Final = ("line", "field", "code", "message", "advice", "other_line")
 
 
@@ -52,8 +51,3 @@ def csv_line(cells: tuple[str, ...]) -> str:
     line = io.StringIO()
     csv.writer(line, lineterminator="\r\n").writerow([safe_cell(cell) for cell in cells])
     return line.getvalue()
-
-
-def safe_cell(text: str) -> str:
-    """`text` with an apostrophe before it where a spreadsheet would run it as a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
