@@ -25,9 +25,10 @@ _DENIED = tuple(
     ip_network(text)
     for text in (
         "0.0.0.0/8",
-        "100.64.0.0/10",  # carrier-grade NAT
+        "100.64.0.0/10",  # carrier-grade NAT; 100.100.100.200 is a metadata service
+        "168.63.129.16/32",  # a public address that in one cloud is the host's own agent, for every guest
         "169.254.0.0/16",  # link-local, where clouds keep their metadata service
-        "192.0.0.0/24",
+        "192.0.0.0/24",  # protocol assignments, and another cloud's metadata service (192.0.0.192)
         "192.88.99.0/24",  # 6to4 relays
         "198.18.0.0/15",
         "::/96",  # IPv4-compatible
@@ -39,7 +40,7 @@ _DENIED = tuple(
         "2002::/16",  # 6to4
         "3fff::/20",
         "5f00::/16",
-        "fc00::/7",
+        "fc00::/7",  # private; fd00:ec2::254 and fd20:ce::254 are metadata services
         "fe80::/10",
         "fec0::/10",  # the former site-local range
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import queue
 import socket
 import ssl
 import threading
@@ -24,6 +25,7 @@ from accounts.errors import Invalid
 from exchange.sharing.addresses import AddressRules, checked_url, denied
 
 SECONDS: Final = 10.0
+"""For everything together: looking the name up, every address that it has, the handshake, the answer."""
 MOST_BYTES: Final = 256 * 1024
 
 
@@ -64,15 +66,15 @@ def fetch_json(
         headers["Authorization"] = _basic(*basic)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     deadline = time.monotonic() + SECONDS
-    line = _Pinned(parts)
+    line = _Pinned(parts, deadline)
     # Socket time-outs count from one byte to the next: who sends a head drop by drop is cut off here.
     patience = threading.Timer(SECONDS, line.cut)
     patience.daemon = True
     patience.start()
     try:
         line.request("GET" if body is None else "POST", target, body=body, headers=headers)
-        answer = line.getresponse()
-        content = _read(answer, deadline)
+        with line.getresponse() as answer:
+            content = _read(answer, deadline)
     except (OSError, http.client.HTTPException, ValueError) as failure:
         raise Unanswered(type(failure).__name__) from failure
     finally:
@@ -92,23 +94,29 @@ def fetch_json(
 class _Pinned(http.client.HTTPConnection):
     """A connection to an address that was looked up once and found fit to be dialled."""
 
-    def __init__(self, parts: SplitResult) -> None:
+    def __init__(self, parts: SplitResult, deadline: float) -> None:
         secure = parts.scheme == "https"
         super().__init__(str(parts.hostname), parts.port or (443 if secure else 80), timeout=SECONDS / 2)
-        self._secure = secure
+        self._secure, self._deadline = secure, deadline
 
     def connect(self) -> None:
+        """To the first address that takes the connection. Whoever owns the name may give it many silent ones:
+        what is left of the time is shared out evenly, with one part for what comes after.
+        """
         failure: OSError = OSError("no address")
-        for *_, address in socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM):
-            if denied(str(address[0]), int(address[1]), rules=issuer_rules()) is not None:
-                failure = OSError("an address that is not dialled")
-                continue
+        found = _looked_up(self.host, self.port, seconds=self._left())
+        fit = [address for address in found if denied(*address, rules=issuer_rules()) is None]
+        if len(fit) < len(found):
+            failure = OSError("an address that is not dialled")
+        for others, address in zip(reversed(range(len(fit))), fit, strict=True):
+            share = self._left() / (others + 2)
             try:
                 # The numeric address, so that no second look-up can give another one.
-                self.sock = socket.create_connection((str(address[0]), int(address[1])), timeout=self.timeout)
+                self.sock = socket.create_connection(address, timeout=share)
             except OSError as refused:
                 failure = refused
                 continue
+            self.sock.settimeout(self.timeout)
             if self._secure:
                 context = ssl.create_default_context()
                 context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -120,11 +128,42 @@ class _Pinned(http.client.HTTPConnection):
             return
         raise failure
 
+    def _left(self) -> float:
+        """Seconds until the deadline. Errors: TimeoutError when there are none."""
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("no time left")
+        return left
+
     def cut(self) -> None:
         """End whatever waits on this connection, from another thread."""
         if self.sock is not None:
             with suppress(OSError):
                 self.sock.shutdown(socket.SHUT_RDWR)
+
+
+def _looked_up(host: str, port: int, *, seconds: float) -> list[tuple[str, int]]:
+    """The numeric addresses of a name. A name server that is silent holds up a thread and not the asker.
+
+    Errors: OSError.
+    """
+    found: queue.Queue[list[tuple[str, int]] | OSError] = queue.Queue()
+
+    def ask() -> None:
+        try:
+            told = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found.put([(str(where[0]), int(where[1])) for *_, where in told])
+        except (OSError, UnicodeError) as failure:
+            found.put(OSError(type(failure).__name__))
+
+    threading.Thread(target=ask, name="sign-on-dns", daemon=True).start()
+    try:
+        answer = found.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError("the name was not looked up in time") from None
+    if isinstance(answer, OSError):
+        raise answer
+    return answer
 
 
 def _read(answer: http.client.HTTPResponse, deadline: float) -> bytes:

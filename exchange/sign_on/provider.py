@@ -141,10 +141,21 @@ def _verified(
     vouched = claims.get("email_verified") is True
     return Statement(
         issuer=str(claims["iss"]),
-        subject=str(claims["sub"])[:255],
-        email=str(claims.get("email", "")).strip() if vouched else "",
-        acr=str(claims.get("acr", "")),
+        subject=_plain(claims["sub"], longest=255),
+        email=_plain(claims.get("email", ""), longest=254).strip() if vouched else "",
+        acr=_plain(claims.get("acr", ""), longest=255),
     )
+
+
+def _plain(claim: object, *, longest: int) -> str:
+    """A claim that is compared and kept, as it stands: cut short, two subjects could become one, and a NUL or
+    half a surrogate pair is an error of the database.
+
+    Errors: Unauthenticated `sign_on.refused`.
+    """
+    if not isinstance(claim, str) or len(claim) > longest or not claim.isprintable():
+        raise _refused()
+    return claim
 
 
 def _key(keys: dict[str, Any], header: dict[str, Any]) -> jwt.PyJWK:

@@ -6,12 +6,13 @@ import resource
 import socket
 import threading
 import time
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
 from exchange.push.schedule import Outcome
-from exchange.push.transport import MAX_ANSWER, Answer, Post
+from exchange.push.transport import MAX_ANSWER, Answer, Post, guarded_socket
 from exchange.push.window import Window
 from exchange.sharing.addresses import AddressRules
 from tests.exchange.push.canary import HOSTILE_HOSTS, Canary
@@ -116,6 +117,28 @@ def test_a_hanging_endpoint_is_left_after_its_time(members: Members) -> None:
     (answer,) = sent(members.url("hang"), rules=DEMO, total=0.5)
     assert (answer.outcome, answer.error) == (Outcome.TIMEOUT, "No answer within 0.5 seconds.")
     assert members.sent_whole == 0
+
+
+def test_many_silent_addresses_have_one_time_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    dialled: list[Any] = []
+
+    def noted(family: int, address: Any, *, rules: AddressRules) -> socket.socket:
+        dialled.append(address)
+        return guarded_socket(family, address, rules=rules)
+
+    monkeypatch.setattr("exchange.push.transport._ADDRESS_SECONDS", 0.2)
+    monkeypatch.setattr("exchange.push.transport.guarded_socket", noted)
+    with ExitStack() as kept:
+        silent = kept.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(3):  # its queue is full: to whoever dials next it says nothing at all
+            filler = kept.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(silent.getsockname())
+        addresses = [(socket.AF_INET, silent.getsockname())] * 12
+        monkeypatch.setattr("exchange.push.transport._look_up", lambda *_: addresses)
+        (answer,) = sent("http://localhost/x", rules=DEMO, total=0.5)
+    assert answer.outcome is Outcome.TIMEOUT
+    assert 1 <= len(dialled) < 12
 
 
 def test_headers_that_never_end_are_left_after_their_time() -> None:

@@ -64,6 +64,7 @@ def test_it_takes_plain_https_urls(url: str, host: str) -> None:
         ("https://x.localhost./", "endpoint.address"),
         ("https://10.1.2.3/", "endpoint.address"),
         ("https://169.254.169.254/latest/meta-data/", "endpoint.address"),
+        ("https://168.63.129.16/", "endpoint.address"),
         ("https://[::1]/", "endpoint.address"),
         ("https://[::ffff:127.0.0.1]/", "endpoint.address"),
         ("https://" + "a" * 2_000 + "/", "endpoint.url"),
@@ -105,7 +106,9 @@ _HOSTILE = """
 198.51.100.1 203.0.113.1 224.0.0.1 239.255.255.255 240.0.0.1 255.255.255.255 :: ::1 ::127.0.0.1
 ::ffff:127.0.0.1 ::ffff:10.0.0.1 ::ffff:169.254.169.254 ::ffff:0:127.0.0.1 64:ff9b::127.0.0.1
 64:ff9b::8.8.8.8 64:ff9b:1::1 100::1 2001::1 2001:1::1 2001:10::1 2001:20::1 2001:db8::1 2002:7f00:1::
-2002:0808:0808::1 3fff::1 5f00::1 fc00::1 fd12:3456::1 fe80::1 fe80::1%eth0 fec0::1 ff02::1 ff0e::1
+168.63.129.16 ::ffff:168.63.129.16 100.100.100.200 192.0.0.192 169.254.0.23 169.254.170.2 fd00:ec2::254
+fd00:ec2::23 fd20:ce::254 2002:0808:0808::1 3fff::1 5f00::1 fc00::1 fd12:3456::1 fe80::1
+fe80::1%eth0 fec0::1 ff02::1 ff0e::1
 """
 HOSTILE = _HOSTILE.split()
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -44,7 +45,8 @@ class Provider:
     issuer: str
 
     def be(self, *, lie: str = "", **claims: Any) -> None:
-        httpx.post(f"{self.issuer}/be", json={"lie": lie, "claims": claims}).raise_for_status()
+        said = json.dumps({"lie": lie, "claims": claims})
+        httpx.post(f"{self.issuer}/be", content=said).raise_for_status()
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +174,45 @@ def test_a_provider_signs_in_people_of_its_organisation_only(
     assert "did not say who you are" in text_of(answer)
     assert "hx_halfway" not in client.session
     assert SignOnBinding.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"sub": "subject-1\x00"},
+        {"sub": "\x00"},
+        {"sub": "subject\n1"},
+        {"sub": "\ud800"},
+        {"sub": "s" * 256},
+        {"sub": ["subject-1"]},
+        {"email": "vera.of.harbor@example.org\x00"},
+        {"email": ["vera.of.harbor@example.org"]},
+        {"email": "v" * 255},
+        {"acr": "urn:two\x00"},
+        {"acr": 2},
+    ],
+)
+def test_a_claim_that_cannot_be_kept_as_it_stands_is_refused(
+    provider: Provider, claims: dict[str, Any]
+) -> None:
+    arranged(cast.harbor(), provider)
+    provider.be(**({"email": "vera.of.harbor@example.org"} | claims))
+    client = Client()
+    answer = go(client, leave(client))
+    assert answer.status_code == HTTPStatus.UNAUTHORIZED
+    assert "is not valid" in text_of(answer)
+    assert "hx_halfway" not in client.session
+    assert SignOnBinding.objects.count() == 0
+
+
+def test_two_long_subjects_that_begin_alike_are_two_people(provider: Provider) -> None:
+    arranged(cast.harbor(), provider)
+    provider.be(email="vera.of.harbor@example.org", sub="s" * 255)
+    first = Client()
+    assert go(first, leave(first)).status_code == HTTPStatus.FOUND
+    provider.be(email="", sub="s" * 255 + "t")
+    second = Client()
+    assert go(second, leave(second)).status_code == HTTPStatus.UNAUTHORIZED
 
 
 def test_it_signs_in_nobody_who_left_or_also_acts_elsewhere(provider: Provider) -> None:
@@ -350,7 +391,7 @@ def test_an_admin_sets_it_for_proven_domains_alone(provider: Provider) -> None:
         "http://192.0.2.1/", "https://10.0.0.1/", "https://169.254.169.254/latest", "https://[::ffff:10.0.0.1]/",
         "https://2130706433/", "https://0x7f.1/", "ftp://example.org", "https://user:pw@example.org/",
         "https://example.org/?a=b", "https://example.org:22/", "javascript:alert(1)", "", "https://a b.org/",
-        "https://①②⑦.0.0.1/",
+        "https://①②⑦.0.0.1/", "https://168.63.129.16/", "https://[fd00:ec2::254]/", "https://100.100.100.200/",
     ],
 )  # fmt: skip
 def test_an_issuer_inside_our_walls_is_refused_and_never_asked(issuer: str) -> None:
@@ -387,6 +428,62 @@ def test_a_provider_that_answers_drop_by_drop_is_cut_off(
             fetch_json(f"{scheme}://localhost:{door.getsockname()[1]}/keys")
         thread.join()
     assert 0 < drops < 100
+
+
+@pytest.mark.parametrize("answering", [False, True], ids=["all silent", "the last one answers"])
+def test_many_silent_addresses_have_one_time_together(
+    provider: Provider, settings: Any, monkeypatch: pytest.MonkeyPatch, answering: bool
+) -> None:
+    """Eleven addresses that take no connection, or never answer one, were five seconds each."""
+    monkeypatch.setattr("exchange.sign_on.fetch.SECONDS", 1.0)
+    settings.HX_LOOPBACK_ENDPOINTS = True
+    waited: list[float] = []
+    dial, look_up = socket.create_connection, socket.getaddrinfo
+
+    def dialled(address: tuple[str, int], timeout: float) -> socket.socket:
+        waited.append(timeout)
+        return dial(address, timeout=timeout)
+
+    with ExitStack() as kept:
+        silent = socket.create_server(("127.0.0.1", 0), backlog=0)
+        kept.enter_context(silent)
+        for _ in range(3):  # its queue is full: to whoever dials next it says nothing at all
+            filler = kept.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(silent.getsockname())
+        nowhere, port = silent.getsockname(), urlsplit(provider.issuer).port
+        last = ("127.0.0.1", port) if answering else nowhere
+        addresses: list[Any] = [(2, 1, 6, "", where) for where in [nowhere] * 11 + [last]]
+
+        def looked_up(host: str, *rest: Any, **more: Any) -> Any:
+            return addresses if host == "localhost" else look_up(host, *rest, **more)
+
+        monkeypatch.setattr(socket, "getaddrinfo", looked_up)
+        monkeypatch.setattr(socket, "create_connection", dialled)
+        if answering:
+            assert fetch_json(f"http://localhost:{port}/keys")["keys"]
+        else:
+            with pytest.raises(Unanswered):
+                fetch_json(f"http://localhost:{port}/keys")
+    assert len(waited) == 12
+    assert sum(waited) <= 1.0
+
+
+def test_a_name_server_that_is_silent_does_not_hold_the_asker(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exchange.sign_on.fetch.SECONDS", 0.2)
+    settings.HX_LOOPBACK_ENDPOINTS = True
+    until = threading.Event()
+
+    def looked_up(*_: Any, **__: Any) -> Any:
+        until.wait(60)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", looked_up)
+    with pytest.raises(Unanswered):
+        fetch_json("http://localhost:1/keys")
+    until.set()
 
 
 def test_outside_the_demo_not_even_loopback_is_asked(provider: Provider, settings: Any) -> None:
