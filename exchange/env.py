@@ -43,6 +43,21 @@ def secret_or_demo(name: str, *, why: str, demo: bool, folder: Path, fresh: str)
     return _kept_secret(folder / f"{name.lower().replace('_', '-')}.txt", fresh)
 
 
+def own_folder(path: Path, *, demo: bool) -> Path:
+    """Create `path` where this installation keeps its files, and return it.
+
+    In the demo for its owner alone, and whatever this process and its children write from now on too:
+    database and letters hold passwords, codes and links, and nobody has set the machine up for it. In
+    production the operator decides; a web server may have to read the segments.
+    """
+    if demo:
+        os.umask(0o077)
+    path.mkdir(parents=True, exist_ok=True)
+    if demo and path.stat().st_uid == os.getuid():
+        path.chmod(0o700)  # an earlier release left it, and what is in it, open to everybody
+    return path
+
+
 def _kept_secret(path: Path, fresh: str) -> str:
     """Create `path` with `fresh` unless it exists, and return what it holds.
 

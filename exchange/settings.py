@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import dj_database_url
 from csp.constants import NONE, SELF
 
-from exchange.env import env, fresh_secrets_key, required, secret_or_demo, secrets_keys
+from exchange.env import env, fresh_secrets_key, own_folder, required, secret_or_demo, secrets_keys
 from exchange.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -24,8 +24,7 @@ HX_DEMO: bool = env.bool("HX_DEMO", False)
 DEBUG: bool = env.bool("HX_DEBUG", False)
 # The demo's visitors have no phone of the sample people: its pages show the code that it would show.
 HX_DEMO_CODES: bool = env.bool("HX_DEMO_CODES", HX_DEMO)
-HX_VAR: Path = Path(env.str("HX_VAR", str(BASE_DIR / "var"))).resolve()
-HX_VAR.mkdir(parents=True, exist_ok=True)
+HX_VAR: Path = own_folder(Path(env.str("HX_VAR", str(BASE_DIR / "var"))).resolve(), demo=HX_DEMO)
 HX_PUBLIC_URL: str = (
     env.str("HX_PUBLIC_URL", "http://127.0.0.1:8000")
     if HX_DEMO
