@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -171,6 +172,29 @@ def test_an_act_that_breaks_leaves_nothing_and_may_be_tried_again(
     assert Endpoint.objects.count() == 0  # the act and the kept answer are one transaction
     assert member("/api/v1/endpoints", ENDPOINT).status_code == 201
     assert Endpoint.objects.count() == 1
+
+
+def test_of_two_who_find_the_lease_of_a_dead_process_over_one_takes_its_place(
+    lumen: cast.Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one comes between looking and taking over: then the token is no longer the one it saw."""
+    claim(lumen.organisation.id, "k-1", lease=timedelta(minutes=1), now=NOW)
+    later, taken, fresh = NOW + timedelta(minutes=2), [], uuid.uuid4
+
+    def overtaken() -> uuid.UUID:
+        monkeypatch.setattr("exchange.calls.remember.uuid.uuid4", fresh)
+        taken.append(claim(lumen.organisation.id, "k-1", lease=timedelta(minutes=1), now=later))
+        return fresh()
+
+    monkeypatch.setattr("exchange.calls.remember.uuid.uuid4", overtaken)
+    # The row that is to be new is drawn with the function as it was when the model was made.
+    with pytest.raises(Conflict) as refused:
+        claim(lumen.organisation.id, "k-1", lease=timedelta(minutes=1), now=later)
+    assert refused.value.code == "idempotency.in_progress"
+    (theirs,) = taken
+    assert isinstance(theirs, Claim)
+    assert RememberedCall.objects.get().token == theirs.token
+    settle(theirs, Answer("0" * 64, 200, "application/json", b"{}"))
 
 
 def test_a_claim_of_a_dead_process_is_free_after_its_lease(lumen: cast.Crew) -> None:

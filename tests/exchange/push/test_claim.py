@@ -105,6 +105,25 @@ def test_a_claim_is_a_lease_and_ends_by_itself() -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("lane", Lane)
+@pytest.mark.parametrize("since", ["paused", "closed", "leased"])
+def test_who_was_due_a_moment_ago_is_looked_at_again_when_its_turn_comes(lane: Lane, since: str) -> None:
+    """Candidates are read far ahead: until their turn one may be paused, closed or taken by others."""
+    _, (endpoint, other) = owed_to("a", "b")
+    in_flight = InFlight()
+    in_flight.ahead = [
+        Candidate(one.id, one.organisation_id, one.host, one.failures) for one in (endpoint, other)
+    ]
+    lease = {"urgent_lease_until" if lane is Lane.URGENT else "lease_until": NOW + timedelta(seconds=5)}
+    changes = lease if since == "leased" else {"state": since}
+    Endpoint.objects.filter(id=endpoint.id).update(**changes)
+    claimed = claim_endpoints(lane=lane, now=NOW, in_flight=in_flight, room=2)
+    assert [one.id for one in claimed] == [other.id]
+    assert in_flight.total == 1
+    assert in_flight.hosts[endpoint.host] == 0
+
+
+@pytest.mark.django_db
 def test_a_lease_that_turns_out_unused_is_given_back() -> None:
     owed_to("a")
     claimed = claim_endpoints(lane=Lane.ROUTINE, now=NOW, in_flight=InFlight(), room=5)

@@ -149,6 +149,10 @@ def test_it_refuses_what_the_exchange_did_not_sign() -> None:
     # With both known, both must fit: whoever learned the secret still lacks the key.
     both = {"secrets": [shown(SECRET)], "public_key": PUBLIC_KEY}
     assert refusal(good | {"webhook-signature": v1}, notice.body, at, **both) == "notice.bad_signature"
+    # And whoever has the key of another installation still lacks the secret.
+    assert refusal(good | {"webhook-signature": v1a}, notice.body, at, **both) == "notice.bad_signature"
+    theirs = headers_of(notice, at, OLD_SECRET)
+    assert refusal(theirs, notice.body, at, **both) == "notice.bad_signature"
     assert refusal({}, notice.body, at) == "notice.no_headers"
 
 
@@ -167,6 +171,20 @@ def test_it_refuses_a_notice_for_another_endpoint() -> None:
         refusal(headers_of(notice, at), notice.body, at, public_key=PUBLIC_KEY, endpoint=other)
         == "notice.other_endpoint"
     )
+
+
+def test_the_id_of_a_notice_names_the_endpoint_as_its_body_does() -> None:
+    """Both are signed together; ids are what repetition is told by, so that none may stand for another's."""
+    notice, other = compose(ENDPOINT, [news()]), uuid.uuid4()
+    at = NOW.timestamp()
+    trust: dict[str, Any] = {"public_key": PUBLIC_KEY, "endpoint": str(ENDPOINT)}
+    for wrong in (f"msg_{other.hex}_1", "msg_", notice.id.replace(ENDPOINT.hex, ENDPOINT.hex[:-1] + "2")):
+        renamed = replace(notice, id=wrong)
+        assert refusal(headers_of(renamed, at), notice.body, at, **trust) == "notice.other_endpoint"
+    body = notice.body.replace(str(ENDPOINT).encode(), str(other).encode())
+    moved = replace(notice, body=body)
+    assert refusal(headers_of(moved, at), body, at, **trust) == "notice.other_endpoint"
+    assert verify_notice(headers_of(notice, at), notice.body, trust=Trust(**trust), now=at).id == notice.id
 
 
 def test_it_refuses_a_replayed_notice() -> None:

@@ -77,6 +77,16 @@ def test_what_would_match_innocent_images_waits_for_a_person() -> None:
     assert codes(quarantine(pdq, raw, quality)) == expected
 
 
+@pytest.mark.parametrize(
+    ("bits", "code"), [(111, "hash.unbalanced"), (112, "none"), (144, "none"), (145, "hash.unbalanced")]
+)
+def test_between_112_and_144_set_bits_are_balanced(bits: int, code: str) -> None:
+    spread = np.argsort(np.random.default_rng(bits).random((1, 256)), axis=1) < bits
+    assert codes(quarantine(hash_type("pdq"), np.packbits(spread, axis=1), np.array([80], np.uint8))) == [
+        code
+    ]
+
+
 def test_limits_are_parameters() -> None:
     pdq = hash_type("pdq")
     raw = np.packbits(np.argsort(np.random.default_rng(1).random((1, 256)), axis=1) < 120, axis=1)
