@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.credentials.authenticate import actor_for_key
 from accounts.credentials.models import Credential
+from accounts.dual_control.models import Proposal
 from accounts.errors import Unauthenticated
 from exchange.access.models import AccessRequest
 from exchange.push.models import Attempt
@@ -223,7 +224,10 @@ def test_the_publisher_says_whether_a_list_is_found(engineer: Client) -> None:
     scene, admin = set_scene(), signed_in(cast.harbor(now=NOW).admin.user)
     row = scene.lists["hidden"]
     assert "does not exist" in page_of(admin, f"/lists/{row.id}/access")
-    assert "can find this list now" in pressed(admin, f"/lists/{row.id}/access/findable", findable="yes")
+    asked = pressed(admin, f"/lists/{row.id}/access/findable", findable="yes")
+    assert "Nothing changes until another admin" in asked
+    page_of(engineer, f"/catalogue/{row.id}", HTTPStatus.NOT_FOUND)
+    cast.second(Proposal.objects.get(state="proposed"), cast.harbor(now=NOW).second_admin.actor, now=NOW)
     assert "On request" in page_of(engineer, f"/catalogue/{row.id}")
     assert "can no longer find" in pressed(admin, f"/lists/{row.id}/access/findable", findable="no")
     page_of(engineer, f"/catalogue/{row.id}", HTTPStatus.NOT_FOUND)

@@ -26,7 +26,7 @@ from accounts.standing.models import Measure
 from exchange.http.acting import PRESENT_KEY
 from exchange.web.models import OpenSession
 from hashsets.intake.models import Upload
-from hashsets.lists.models import Audience, HashList, ListChange
+from hashsets.lists.models import Audience, HashList
 from tests import cast
 from tests.exchange.api.test_told_apart import LIST, SAVEPOINT, UUID, VALUE
 from tests.exchange.web.matrix import declared, pages
@@ -74,12 +74,13 @@ def things(scenery: Scenery) -> dict[str, Any]:
     """What others have, by its name in addresses."""
     models = {
         "passkey_id": Passkey, "session_id": OpenSession, "invitation_id": Invitation, "sign_on_id": SignOn,
-        "change_id": ListChange, "upload_id": Upload, "measure_id": Measure,
+        "upload_id": Upload, "measure_id": Measure,
         "membership_id": Membership, "contact_id": DutyContact,
     }  # fmt: skip
     found: dict[str, Any] = {
         name: model._default_manager.order_by("pk").first() for name, model in models.items()
     }
+    found["change_id"] = Proposal.objects.filter(kind=ProposalKind.LIST_SETTINGS).first()
     assert not [name for name, row in found.items() if row is None]
     place = found["membership_id"]
     proposal = Proposal.objects.create(
@@ -113,7 +114,7 @@ def seen(client: Client, method: str, address: str) -> tuple[int, list[tuple[str
     """Status, headers, body and the questions to the database, without ids and form tokens."""
     cache.clear()
     with CaptureQueriesContext(connection) as captured, transaction.atomic():
-        answer = client.generic(method, address) if method == "GET" else client.post(address, FIELDS)
+        answer: Any = client.generic(method, address) if method == "GET" else client.post(address, FIELDS)
         body = b"".join(answer.streaming_content) if answer.streaming else answer.content
         transaction.set_rollback(True)
     # Lengths follow from the body, which is compared; the policy has a fresh number each time.
@@ -141,10 +142,11 @@ def test_a_page_of_what_others_have_is_answered_by_the_work_for_what_there_is_no
         assert ours[0] in (302, 400, 403, 404), (method, theirs, ours[0])
         for what, one, other in zip(("status", "headers", "body", "queries"), ours, nothing, strict=True):
             if one != other:
-                as_lines = [
-                    part if isinstance(part, list) else str(part).splitlines() for part in (other, one)
-                ]
-                lines = unified_diff(*[[str(line) for line in part] for part in as_lines], n=0, lineterm="")
+                before, after = (
+                    [str(line) for line in (part if isinstance(part, list) else str(part).splitlines())]
+                    for part in (other, one)
+                )
+                lines = unified_diff(before, after, n=0, lineterm="")
                 told.append(f"{method} {theirs} {what}:\n    " + "\n    ".join(line[:300] for line in lines))
         tried += 1
     assert tried > 120
