@@ -15,7 +15,7 @@ The rule is asked when somebody decides and again when what they decided is used
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -109,6 +109,16 @@ def is_after_reset(person_id: UUID, *, now: datetime) -> bool:
     if newest is None:
         return False
     return newest.proven_at is None or now < newest.proven_at + RESET_COUNTS_FOR
+
+
+def people_after_reset(person_ids: Collection[UUID], *, now: datetime) -> set[UUID]:
+    """Which of these `is_after_reset` holds for, asked at once."""
+    newest: dict[UUID, datetime | None] = {}
+    for reset in SecondStepReset.objects.filter(user_id__in=person_ids).order_by("at", "id"):
+        newest[reset.user_id] = reset.proven_at
+    return {
+        person_id for person_id, proven in newest.items() if proven is None or now < proven + RESET_COUNTS_FOR
+    }
 
 
 def _is_exempt(person_id: UUID, act: Act) -> bool:

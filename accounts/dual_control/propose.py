@@ -19,7 +19,7 @@ from django.db import IntegrityError, transaction
 from accounts.audit.actions import Action
 from accounts.audit.facts import Fact
 from accounts.audit.record import record
-from accounts.dual_control.independence import Act, require_second, why_not_second
+from accounts.dual_control.independence import Act, people_after_reset, require_second, why_not_second
 from accounts.dual_control.models import PROPOSAL_LASTS, Proposal, ProposalKind, ProposalState
 from accounts.dual_control.refused import noted
 from accounts.errors import Conflict, NotAllowed, NotFound
@@ -31,6 +31,14 @@ from accounts.mail.queue import queue_mail
 ARRANGE: Final = Permission.MEMBER_MANAGE
 STAND_IN: Final = Permission.ORGANISATION_MANAGE
 MOST_ELSEWHERE: Final = 200
+# What a member may not do while it is read-only, or under a condition, nobody confirms for it either.
+RIGHTS: Final[Mapping[str, Permission]] = {
+    ProposalKind.LIST_SETTINGS: Permission.LIST_MANAGE,
+    ProposalKind.LIST_FINDABLE: Permission.LIST_MANAGE,
+    ProposalKind.LIST_SIGNERS: Permission.LIST_MANAGE,
+    ProposalKind.LIST_GIVE: Permission.LIST_MANAGE,
+    ProposalKind.LIST_TAKE: Permission.LIST_MANAGE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +104,29 @@ def open_proposals(actor: Actor, *, now: datetime) -> list[Proposal]:
         return list(shown)
     elsewhere = Proposal.objects.open(now).exclude(organisation_id=actor.organisation())
     others = elsewhere.select_related("person", "proposed_by", "organisation").order_by("created_at", "id")
-    return [*shown, *(one for one in others[:MOST_ELSEWHERE] if not colleagues_for(one, now=now))]
+    return [*shown, *_without_colleagues(list(others[:MOST_ELSEWHERE]), now=now)]
+
+
+def _without_colleagues(proposals: list[Proposal], *, now: datetime) -> list[Proposal]:
+    """Those that no admin of the organisation can confirm: as `colleagues_for`, in one look at all."""
+    if not proposals:
+        return []
+    living = Membership.objects.current().filter(
+        organisation_id__in={one.organisation_id for one in proposals}
+    )
+    admins = living.with_role(Role.ADMIN)
+    after_reset = people_after_reset({one.user_id for one in admins}, now=now)
+    return [
+        one
+        for one in proposals
+        if not any(
+            place.organisation_id == one.organisation_id
+            and place.user_id not in (one.proposed_by_id, one.person_id)
+            and place.user_id not in after_reset
+            and place.confirms(right_of(one))
+            for place in admins
+        )
+    ]
 
 
 def seen_proposal(proposal_id: UUID, *, actor: Actor, now: datetime) -> Proposal:
@@ -158,7 +188,7 @@ def end_proposal(proposal_id: UUID, *, actor: Actor, now: datetime) -> Proposal:
     person = actor.person()
     proposal = seen_proposal(proposal_id, actor=actor, now=now)
     own = actor.organisation_id == proposal.organisation_id
-    actor.require(ARRANGE if own else STAND_IN)
+    actor.require(right_of(proposal) if own else STAND_IN)
     # A proposal of its own organisation's staff is theirs to end; a member's only where they stand in.
     if not own and actor.person() != proposal.proposed_by_id and colleagues_for(proposal, now=now):
         raise _colleague_needed()
@@ -177,7 +207,7 @@ def end_proposal(proposal_id: UUID, *, actor: Actor, now: datetime) -> Proposal:
 def require_proposer(proposal: Proposal, *, actor: Actor, now: datetime) -> None:
     """Whoever proposed must be able to propose now. Errors: Conflict `proposal.proposer_gone`."""
     own = proposal.proposed_for_id == proposal.organisation_id
-    act = act_of(proposal, ARRANGE if own else STAND_IN)
+    act = act_of(proposal, right_of(proposal) if own else STAND_IN)
     if why_not_second(proposal.proposed_by_id, proposal.proposed_for_id, act, now=now):
         raise noted(
             Conflict(
@@ -191,8 +221,13 @@ def require_proposer(proposal: Proposal, *, actor: Actor, now: datetime) -> None
         )
 
 
-def act_of(proposal: Proposal, permission: Permission = ARRANGE) -> Act:
-    return Act(permission, "proposal.make", "proposal", str(proposal.id))
+def right_of(proposal: Proposal) -> Permission:
+    """The right that proposing and confirming it takes in the organisation."""
+    return RIGHTS.get(proposal.kind, ARRANGE)
+
+
+def act_of(proposal: Proposal, permission: Permission | None = None) -> Act:
+    return Act(permission or right_of(proposal), "proposal.make", "proposal", str(proposal.id))
 
 
 def _second(proposal: Proposal, actor: Actor, *, now: datetime) -> tuple[ConfirmedAs, UUID | None]:
@@ -210,10 +245,10 @@ def _second(proposal: Proposal, actor: Actor, *, now: datetime) -> tuple[Confirm
         raise NotFound("There is no such proposal.", code="proposal.not_found")
     person = actor.person()
     _require_somebody_else(proposal, actor, person)  # (1)
-    if own and actor.may(ARRANGE):
+    if own and actor.may(right_of(proposal)):
         return ConfirmedAs.COLLEAGUE, require_second(actor, act_of(proposal), now=now)  # (2)
     if not actor.is_over_exchange:
-        actor.require(ARRANGE)
+        actor.require(right_of(proposal))
     if colleagues_for(proposal, now=now):
         raise noted(_colleague_needed(), actor=actor, subject_type="proposal", subject_id=proposal.id)
     return ConfirmedAs.EXCHANGE, require_second(actor, act_of(proposal, STAND_IN), now=now)

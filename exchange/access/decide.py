@@ -67,7 +67,9 @@ def agree_to_access(request_id: UUID, *, actor: Actor, now: datetime) -> AccessR
             id=request.organisation_id, status=OrganisationStatus.ACTIVE
         ).exists():
             raise Conflict("The organisation that asked is not active now.", code="access.not_active")
-        # (2) The decision, then what it does.
+        # (2) The first yes once more, now that nothing changes any more; then the decision and what it does.
+        if first is None or why_not_second(first, actor.organisation(), act, now=now):
+            raise Conflict("This request is decided already.", code="access.decided")
         move(request, AccessState.GRANTED, decided_by_id=person, decided_at=now)
         admit(locked, request.organisation_id)
         record_access(Action.ACCESS_GRANTED, request, actor=actor, now=now)

@@ -27,7 +27,7 @@ from accounts.identity.roles import Permission
 from hashsets.trust import directory, metadata, officers, signed_files
 from hashsets.trust.carried import IN_FORCE, REQUESTS, SIGNATURES
 from hashsets.trust.export import export_repository
-from hashsets.trust.handover import complete_transfer
+from hashsets.trust.handover import complete_transfer, drop_what_counts_no_more
 from hashsets.trust.keys import check_threshold, key_from_pem
 from hashsets.trust.metadata import OfficerSet
 from hashsets.trust.models import DIRECTORY, AwaitedFile, Repository, RoleName, SignedFile
@@ -163,6 +163,7 @@ def _import_into(
     accepted, refused = 0, []
     with transaction.atomic():
         row = signed_files.lock_repository(repository_id)
+        drop_what_counts_no_more(repository_id, actor=actor, now=now)
         for awaited in AwaitedFile.objects.of_officers().filter(repository=row):
             offered = given.pop(_name(awaited), {})
             taken = officers.add_signatures(awaited, offered)

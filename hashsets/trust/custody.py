@@ -50,8 +50,9 @@ def change_signers(
 ) -> Proposal | None:
     """Make `threshold` of these keys sign the list, in place of all others.
 
-    At once (None) for the first signers of a list, and where keys are only taken out and as many as before
-    must sign; else a second person makes it, since more keys or fewer signatures are a lower guard.
+    At once (None) for the first signers of a list, and where keys are only taken out, as long as no fewer
+    must sign than before; else a second person makes it, since more keys or fewer signatures are a lower
+    guard.
     Errors: NotFound `list.not_found`, `key.not_found`; NotAllowed `list.other_publisher`,
     `permission.missing`, `actor.person_needed`; Conflict `list.closed`, `ceremony.not_initialised`,
     `proposal.waits`, `transfer.under_way`; Invalid `key.…`, `threshold.out_of_range`.
@@ -113,7 +114,8 @@ def _raises_the_guard(locked: HashList, keys: Collection[SigningKey], threshold:
     """Whether nobody can sign with these who could not sign before: then one person may."""
     before = set(locked.signers.values_list("signing_key_id", flat=True))
     if not before:
-        return True  # the first ones of a list that nobody can read yet
+        # The first ones of a list that nobody can read yet; as many must sign as the list states.
+        return threshold >= locked.signature_threshold
     return threshold >= locked.signature_threshold and before.issuperset(key.id for key in keys)
 
 

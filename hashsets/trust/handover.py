@@ -12,14 +12,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from tuf.api.metadata import Targets
+
 from accounts.audit.actions import Action
 from accounts.audit.record import record
-from accounts.dual_control.models import Proposal, ProposalState
+from accounts.dual_control.independence import why_not_second
+from accounts.dual_control.models import Proposal, ProposalKind, ProposalState
+from accounts.dual_control.propose import STAND_IN, act_of, right_of
 from accounts.identity.acting import Actor
+from accounts.identity.models import ConfirmedAs, Organisation, OrganisationKind, OrganisationStatus
 from accounts.signing_keys.models import SigningKey, SigningKeyStatus
 from hashsets.intake.models import Submission, SubmissionState
 from hashsets.lists.models import HashList
-from hashsets.trust import list_role, signed_files
+from hashsets.trust import list_role, metadata, officers, signed_files
 from hashsets.trust.models import AwaitedFile, ListTransfer, Repository, RoleName, TransferState
 from hashsets.trust.online import published_file
 from hashsets.trust.renewal import await_renewal
@@ -85,8 +90,61 @@ def end_agreed(hash_list: HashList, *, actor: Actor, now: datetime) -> None:
 
 
 def withdraw_request(transfer: ListTransfer, *, now: datetime) -> None:
-    """Take back what the officers were asked for. The delegation of before stays in force."""
-    AwaitedFile.objects.filter(repository_id=transfer.hash_list_id, role=RoleName.TARGETS).delete()
+    """Take back what the officers were asked for. The delegation of before stays in force; where the officers
+    change, it waits for both sets of them again, as it did before the handing over.
+    """
+    row = signed_files.lock_repository(transfer.hash_list_id)
+    waiting = AwaitedFile.objects.filter(repository=row)
+    waiting.filter(role=RoleName.TARGETS).delete()
+    newest = signed_files.newest(row.id, RoleName.TARGETS)
+    if newest is not None and waiting.filter(role=RoleName.ROOT).exists():
+        officers.await_targets(row, metadata.read(bytes(newest.content), Targets).signed, now=now)
+
+
+def drop_what_counts_no_more(list_id: str, *, actor: Actor, now: datetime) -> None:
+    """Before officers' signatures are taken: end a handing over that could not be agreed to any more, because
+    the taker is no active member, a key of the new rule is not active, or one of the people who decided it
+    counts no more. The caller holds the list's lock.
+    """
+    transfer = _agreed(list_id)
+    if transfer is None:
+        return
+    active = SigningKey.objects.filter(
+        id__in=transfer.key_ids, organisation_id=transfer.taker_id, status=SigningKeyStatus.ACTIVE
+    )
+    fit = (
+        transfer.taker.status == OrganisationStatus.ACTIVE
+        and transfer.giver.status == OrganisationStatus.ACTIVE
+        and active.count() == len(transfer.key_ids)
+        and all(_counts(proposal, now=now) for proposal in decided_by(transfer))
+    )
+    if not fit:
+        withdraw_request(transfer, now=now)
+        _end(transfer, actor=actor, now=now)
+
+
+def decided_by(transfer: ListTransfer) -> list[Proposal]:
+    """The giver's proposal and the taker's, as they were made: who asked, and who confirmed."""
+    made = Proposal.objects.filter(state=ProposalState.MADE)
+    giving = made.filter(kind=ProposalKind.LIST_GIVE, subject_id=transfer.hash_list_id)
+    taking = made.filter(kind=ProposalKind.LIST_TAKE, subject_id=str(transfer.id))
+    newest = (giving.order_by("-decided_at").first(), taking.order_by("-decided_at").first())
+    return [one for one in newest if one is not None]
+
+
+def _counts(proposal: Proposal, *, now: datetime) -> bool:
+    """Whether whoever proposed and whoever confirmed could do so now."""
+    asked = right_of(proposal) if proposal.proposed_for_id == proposal.organisation_id else STAND_IN
+    if why_not_second(proposal.proposed_by_id, proposal.proposed_for_id, act_of(proposal, asked), now=now):
+        return False
+    if proposal.decided_by_id is None:
+        return proposal.decided_as == ConfirmedAs.HOST
+    if proposal.decided_as == ConfirmedAs.COLLEAGUE:
+        act = act_of(proposal)
+        return not why_not_second(proposal.decided_by_id, proposal.organisation_id, act, now=now)
+    operator = Organisation.objects.filter(kind=OrganisationKind.OPERATOR).first()
+    act = act_of(proposal, STAND_IN)
+    return operator is not None and not why_not_second(proposal.decided_by_id, operator.id, act, now=now)
 
 
 def end_agreed_naming(keyid: str, *, actor: Actor, now: datetime) -> None:
@@ -101,7 +159,7 @@ def end_agreed_naming(keyid: str, *, actor: Actor, now: datetime) -> None:
 
 def _agreed(list_id: str) -> ListTransfer | None:
     found = ListTransfer.objects.filter(hash_list_id=list_id, state=TransferState.AGREED)
-    return found.select_related("taker").first()
+    return found.select_related("taker", "giver").first()
 
 
 def _in_force(transfer: ListTransfer) -> bool:

@@ -24,15 +24,16 @@ from accounts.audit.actions import Action
 from accounts.audit.record import record
 from accounts.dual_control.models import Proposal, ProposalKind
 from accounts.dual_control.propose import Asked, make, propose
-from accounts.errors import Conflict, Invalid, NotFound
+from accounts.dual_control.refused import noted
+from accounts.errors import Conflict, Invalid, NotAllowed, NotFound
 from accounts.identity.acting import Actor
 from accounts.identity.models import Organisation, OrganisationKind, OrganisationStatus
 from accounts.identity.roles import Permission
 from hashsets.lists.change import lock_of
 from hashsets.lists.models import HashList
 from hashsets.trust.custody import own_keys
-from hashsets.trust.handover import complete_transfer, withdraw_request
-from hashsets.trust.models import ListTransfer, Repository, TransferState
+from hashsets.trust.handover import complete_transfer, decided_by, withdraw_request
+from hashsets.trust.models import AwaitedFile, ListTransfer, Repository, RoleName, TransferState
 from hashsets.trust.repository import check_rule, delegate
 
 OPEN: Final = (TransferState.OFFERED, TransferState.AGREED)
@@ -108,6 +109,7 @@ def accept_list(
         if offer.taker_id != actor.organisation() or offer.state != TransferState.OFFERED:
             raise _not_found()
         offer.hash_list.require_active()
+        _require_other_people(offer, actor.person(), actor=actor)
         keys = own_keys(offer.taker_id, key_ids)
         check_rule(offer.taker_id, keys, threshold)
         values = {
@@ -133,6 +135,13 @@ def make_acceptance(proposal: Proposal, *, actor: Actor, now: datetime) -> ListT
         raise _not_found()
     hash_list = HashList.objects.lock(offer.hash_list_id)
     hash_list.require_active()
+    _require_other_people(offer, actor.person_id, actor=actor)
+    if AwaitedFile.objects.filter(repository_id=hash_list.id, role=RoleName.TARGETS).exists():
+        raise Conflict(
+            "The officers are asked about this list already.",
+            code="transfer.officers_asked",
+            advice="Confirm this when they have signed that.",
+        )
     make(proposal, actor=actor, now=now)
     key_ids = [uuid.UUID(one) for one in proposal.asked["key_ids"]]
     threshold = int(proposal.asked["threshold"])
@@ -154,6 +163,18 @@ def make_acceptance(proposal: Proposal, *, actor: Actor, now: datetime) -> ListT
     complete_transfer(hash_list.id, actor=actor, now=now)
     offer.refresh_from_db()
     return offer
+
+
+def _require_other_people(offer: ListTransfer, person_id: uuid.UUID | None, *, actor: Actor) -> None:
+    """Nobody gives a list and takes it, whatever organisations they act for. Errors: NotAllowed
+    `transfer.both_sides`.
+    """
+    hands = {one for given in decided_by(offer) for one in (given.proposed_by_id, given.decided_by_id)}
+    if person_id is not None and person_id in hands:
+        both = NotAllowed(
+            "You had a hand in offering this list, so others take it over.", code="transfer.both_sides"
+        )
+        raise noted(both, actor=actor, subject_type="list_transfer", subject_id=offer.id)
 
 
 def _taker(taker_id: uuid.UUID, hash_list: HashList) -> Organisation:

@@ -153,7 +153,9 @@ class Proposals(Page):
         actor = self.actor
         if not actor.is_over_exchange:
             actor.require(ARRANGE)
-        cards = [card_of(one, actor) for one in open_proposals(actor, now=self.now)]
+        waiting = open_proposals(actor, now=self.now)
+        lists = HashList.objects.in_bulk([one.subject_id for one in waiting])
+        cards = [card_of(one, actor, lists.get(one.subject_id)) for one in waiting]
         return self.show("web/account/proposals.html", cards=cards, staff=actor.is_over_exchange)
 
 
@@ -258,7 +260,8 @@ def _place_of(email: str) -> int:
     return living.order_by("id").values_list("id", flat=True).first() or 0
 
 
-def card_of(proposal: Proposal, actor: Actor) -> ProposalCard:
+def card_of(proposal: Proposal, actor: Actor, about: HashList | None) -> ProposalCard:
+    """`about` is the list that it is about, if it is about one."""
     whom = proposal.person
     return ProposalCard(
         id=proposal.id,
@@ -271,13 +274,12 @@ def card_of(proposal: Proposal, actor: Actor) -> ProposalCard:
         created=proposal.created_at,
         until=proposal.expires_at,
         note=proposal.note,
-        facts=_facts(proposal),
+        facts=_facts(proposal, about),
         mine=actor.person_id in (proposal.proposed_by_id, proposal.person_id),
     )
 
 
-def _facts(proposal: Proposal) -> list[tuple[str | Promise, str]]:
-    about = HashList.objects.filter(id=proposal.subject_id).first()
+def _facts(proposal: Proposal, about: HashList | None) -> list[tuple[str | Promise, str]]:
     if proposal.kind == ProposalKind.LIST_SETTINGS and about is not None:
         after = wanted_by(proposal, statement_of(about))
         rows = statement_rows(after, only=proposal.asked)

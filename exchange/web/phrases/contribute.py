@@ -25,6 +25,10 @@ CONTRIBUTE: Final[Mapping[str, Phrase]] = {
         _("This list is being handed over: the officers are asked for the new publisher’s keys."),
         _("End the handing over first."),
     ),
+    "transfer.officers_asked": Phrase(
+        _("The officers are asked about this list already."), _("Confirm this when they have signed that.")
+    ),
+    "transfer.both_sides": Phrase(_("You had a hand in offering this list, so others take it over.")),
     "transfer.no_repository": Phrase(
         _("This list has no signers yet, so there is nothing to hand over."),
         _("The giver names its signers first."),

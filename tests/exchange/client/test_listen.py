@@ -208,9 +208,11 @@ def test_it_ends_at_whatever_moment_it_is_asked_to(monkeypatch: pytest.MonkeyPat
             waits.append(float("inf") if timeout is None else timeout)
             return super().wait(0.001)
 
-    monkeypatch.setattr(threading, "Condition", Watched)
     for moment in range(1, 200):
-        worker = Worker(lambda _: [], lambda: ["a"], poll=60)
+        # For this one alone: the clock of the test's own time-out is a condition too.
+        with monkeypatch.context() as patched:
+            patched.setattr(threading, "Condition", Watched)
+            worker = Worker(lambda _: [], lambda: ["a"], poll=60)
         lines = iter(range(moment))
 
         def at_a_line(

@@ -9,6 +9,8 @@ import pytest
 from accounts.dual_control.models import Proposal
 from accounts.errors import Conflict, NotAllowed, NotFound
 from accounts.identity.acting import Actor
+from accounts.identity.models import Organisation
+from accounts.membership.members import end_membership
 from hashsets.lists.models import Audience, HashList, ListSigningKey, Tlp
 from hashsets.trust import custody, renewal, transfer
 from hashsets.trust.models import AwaitedFile, ListTransfer, RoleName, TransferState
@@ -21,6 +23,7 @@ from tests.hashsets.trust.test_ceremony import (
     _begin,
     _export,
     _hold,
+    _import,
     _new_list,
     officers,
     production,
@@ -148,6 +151,89 @@ def test_a_key_that_is_revoked_meanwhile_ends_it_where_it_was_to_sign(
     assert bool(asked) == (whose == "giver"), "the giver's own rule without its key, or nothing"
     hash_list.refresh_from_db()
     assert hash_list.organisation_id == cast.harbor().organisation.id
+
+
+@pytest.mark.parametrize(
+    "what", ["taker suspended", "taker closed", "giver's second left", "taker's first left"]
+)
+def test_one_that_could_not_be_agreed_to_any_more_ends_before_a_signature_is_taken(
+    tmp_path: Path, officers: list[Officer], what: str
+) -> None:
+    harbor, northland, now = cast.harbor(), cast.northland(), publishing.now()
+    hash_list, _ours, _theirs = agreed(tmp_path, officers)
+    folder = tmp_path / "signed"
+    _export(folder)
+    for officer in officers[:2]:
+        officer.sign(folder)
+    if what.startswith("taker "):
+        status = "suspended" if "suspended" in what else "closed"
+        Organisation.objects.filter(id=northland.organisation.id).update(status=status)
+    else:
+        who, by = (
+            (harbor.second_admin, harbor.admin)
+            if "giver" in what
+            else (northland.admin, northland.second_admin)
+        )
+        end_membership(who.user.memberships.get().id, actor=by.actor, now=now)
+    done = _import(folder)
+    assert done.installed == ()
+    hash_list.refresh_from_db()
+    assert hash_list.organisation_id == harbor.organisation.id
+    assert ListTransfer.objects.get().state == TransferState.ENDED
+    assert not AwaitedFile.objects.filter(repository_id=hash_list.id, role=RoleName.TARGETS).exists()
+
+
+def test_ending_it_keeps_what_other_officers_are_asked_for(tmp_path: Path, officers: list[Officer]) -> None:
+    hash_list, _ours, _theirs = agreed(tmp_path, officers)
+    _begin(officers, threshold=3)
+    transfer.end_offer(
+        ListTransfer.objects.get().id, actor=cast.northland().admin.actor, now=publishing.now()
+    )
+    waiting = AwaitedFile.objects.filter(repository_id=hash_list.id)
+    assert set(waiting.values_list("role", flat=True)) == {RoleName.ROOT, RoleName.TARGETS}
+    assert hash_list.id in _hold(tmp_path / "new officers", officers).installed
+    hash_list.refresh_from_db()
+    assert hash_list.organisation_id == cast.harbor().organisation.id
+
+
+def test_nothing_is_accepted_while_the_officers_are_asked_about_the_list(
+    tmp_path: Path, officers: list[Officer]
+) -> None:
+    harbor, northland, now = cast.harbor(), cast.northland(), publishing.now()
+    _begin(officers)
+    hash_list, ours = _new_list()
+    _hold(tmp_path / "first", officers[:2])
+    ListSigningKey.objects.create(hash_list=hash_list, signing_key=ours.row)
+    other, theirs = publishing.own_key(harbor), publishing.own_key(northland)
+    rule = custody.change_signers(
+        hash_list, key_ids=[other.row.id], threshold=1, actor=harbor.admin.actor, now=now
+    )
+    cast.second(rule, harbor.second_admin.actor, now=now)
+    offered = transfer.offer_list(
+        hash_list, taker_id=northland.organisation.id, actor=harbor.admin.actor, now=now
+    )
+    cast.second(offered, harbor.second_admin.actor, now=now)
+    taking = transfer.accept_list(
+        ListTransfer.objects.get().id,
+        key_ids=[theirs.row.id],
+        threshold=1,
+        actor=northland.admin.actor,
+        now=now,
+    )
+    with pytest.raises(Conflict) as refusal:
+        cast.second(taking, northland.second_admin.actor, now=now)
+    assert refusal.value.code == "transfer.officers_asked"
+
+
+def test_the_first_signers_are_no_fewer_than_the_list_states(officers: list[Officer]) -> None:
+    harbor, now = cast.harbor(), publishing.now()
+    _begin(officers)
+    hash_list, key = _new_list()
+    HashList.objects.filter(id=hash_list.id).update(signature_threshold=2)
+    wish = custody.change_signers(
+        hash_list, key_ids=[key.row.id], threshold=1, actor=harbor.admin.actor, now=now
+    )
+    assert wish is not None
 
 
 def test_a_rule_that_one_person_loosens_waits(tmp_path: Path, officers: list[Officer]) -> None:

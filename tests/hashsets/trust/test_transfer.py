@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from accounts.audit.models import AuditEvent
 from accounts.dual_control.models import Proposal
 from accounts.errors import Conflict, Invalid, NotAllowed, NotFound, Refusal
+from accounts.identity.models import Organisation
 from accounts.membership.members import add_member
 from hashsets.intake.models import Submission
 from hashsets.lists.audience import set_findable
@@ -217,13 +219,24 @@ def test_somebody_of_both_sides_is_one_person() -> None:
     waiting = offer(hash_list, harbor, northland)
     both = harbor.admin.user
     add_member(both, northland.organisation, roles=["admin"], actor=cast.HOST, now=now)
-    key = publishing.own_key(northland)
-    taking = transfer.accept_list(
-        waiting.id,
-        key_ids=[key.row.id],
-        threshold=1,
-        actor=cast.acting(both, northland.organisation),
-        now=now,
-    )
-    with pytest.raises(NotAllowed):
-        cast.second(taking, cast.acting(both, northland.organisation), now=now)
+    key, there = publishing.own_key(northland), cast.acting(both, northland.organisation)
+    rule: dict[str, Any] = {"key_ids": [key.row.id], "threshold": 1, "now": now}
+    with pytest.raises(NotAllowed) as asks:
+        transfer.accept_list(waiting.id, actor=there, **rule)
+    assert asks.value.code == "transfer.both_sides"
+    taking = transfer.accept_list(waiting.id, actor=northland.admin.actor, **rule)
+    with pytest.raises(NotAllowed) as confirms:
+        cast.second(taking, there, now=now)
+    assert confirms.value.code == "transfer.both_sides"
+
+
+def test_a_member_that_is_read_only_confirms_no_change_of_its_lists() -> None:
+    harbor, now = cast.harbor(), publishing.now()
+    hash_list = list_signed_by(harbor, [publishing.own_key(harbor)], 1)
+    HashList.objects.filter(id=hash_list.id).update(audience="named")
+    wider = set_findable(hash_list.id, findable=True, actor=harbor.admin.actor, now=now)
+    Organisation.objects.filter(id=harbor.organisation.id).update(read_only_since=now)
+    second = cast.acting(harbor.second_admin.user, harbor.organisation)
+    with pytest.raises(NotAllowed) as refusal:
+        cast.second(wider, second, now=now)
+    assert refusal.value.code == "permission.missing"

@@ -70,7 +70,7 @@ VISITS: dict[str, list[Visit]] = {
     "second-step": by("halfway"),
     "recovery-step": by("halfway"),
     "passkey-sign-in": by("nobody"),
-    "prove-mailbox": by("newcomer", status=401),
+    "prove-mailbox": by("newcomer", status=302),
     "use-proof": by("newcomer", status=404),
     "set-up": by("newcomer"),
     "set-up-app": by("newcomer"),
