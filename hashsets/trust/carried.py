@@ -5,7 +5,8 @@
     signatures/                                    where signatures go
 
 A folder travels, and who fills it may lie. So each file is read exactly once, what is shown and what is
-signed are the same bytes, and a history counts only when each root follows from the one before.
+signed are the same bytes, and a history counts only when each root follows from the one before. No link in
+it is followed, on neither side: a signature, or a cleaning up, would reach whatever the link points to.
 """
 
 from __future__ import annotations
@@ -72,8 +73,9 @@ def read_folder(folder: Path) -> Carried:
     Errors: Corrupt `ceremony.file` for a file that does not belong there, `ceremony.history` for roots that
     do not follow from each other or targets that they did not sign, `metadata.…`.
     """
+    in_force, requests, _ = (place(folder, name) for name in (IN_FORCE, REQUESTS, SIGNATURES))
     histories: dict[str, History] = {}
-    for name, content in sorted(_files(folder / IN_FORCE), key=lambda one: one[0].version):
+    for name, content in sorted(_files(in_force), key=lambda one: one[0].version):
         history = histories.setdefault(name.repository, History())
         if name.role == "root":
             _append(history, name, metadata.read(content, Root))
@@ -84,7 +86,29 @@ def read_folder(folder: Path) -> Carried:
                 raise _does_not_follow(name)
     for repository, history in histories.items():
         _check_targets(repository, history)
-    return Carried(tuple(_files(folder / REQUESTS)), histories)
+    return Carried(tuple(_files(requests)), histories)
+
+
+def place(folder: Path, name: str) -> Path:
+    """One of the folders inside a carried folder, there or not.
+
+    Errors: Corrupt `ceremony.file` for a link.
+    """
+    path = folder / name
+    if path.is_symlink():
+        raise Corrupt(
+            f"{name!r} is a link, where a carried folder holds a folder.",
+            code="ceremony.file",
+            advice="Use an empty folder, and ask whoever had this one before you.",
+        )
+    return path
+
+
+def write_anew(path: Path, content: bytes) -> None:
+    """Write a file in the place of whatever has its name, a link included."""
+    path.unlink(missing_ok=True)
+    with path.open("xb") as file:
+        file.write(content)
 
 
 def _append(history: History, name: Name, root: Metadata[Root]) -> None:

@@ -25,7 +25,7 @@ from accounts.errors import Conflict, Invalid
 from accounts.identity.acting import Actor, ActorKind
 from accounts.identity.roles import Permission
 from hashsets.trust import directory, metadata, officers, signed_files
-from hashsets.trust.carried import IN_FORCE, REQUESTS, SIGNATURES
+from hashsets.trust.carried import IN_FORCE, REQUESTS, SIGNATURES, place, write_anew
 from hashsets.trust.export import export_repository
 from hashsets.trust.handover import complete_transfer, drop_what_counts_no_more
 from hashsets.trust.keys import check_threshold, key_from_pem
@@ -79,24 +79,26 @@ def export_requests(folder: Path, *, actor: Actor, now: datetime) -> list[str]:
     requests.
 
     Roots and targets that expire soon are added first.
+    Errors: Corrupt `ceremony.file` when a folder inside `folder` is a link.
     """
     _require_officer(actor)
+    requests, in_force, signatures = (place(folder, name) for name in (REQUESTS, IN_FORCE, SIGNATURES))
     for repository_id in _repositories():
         with transaction.atomic():
             officers.request_renewals(signed_files.lock_repository(repository_id), now=now)
-    requests = folder / REQUESTS
-    for place in (requests, folder / IN_FORCE):
-        _empty(place)
-    (folder / SIGNATURES).mkdir(exist_ok=True)
+    for written in (requests, in_force):
+        _empty(written)
+    signatures.mkdir(exist_ok=True)
     names, lines = [], []
     waiting = list(AwaitedFile.objects.of_officers().order_by("repository_id", "role"))
     for awaited, says in zip(waiting, officers.describe_awaited(waiting), strict=True):
         name = _name(awaited)
-        (requests / f"{name}.json").write_bytes(bytes(awaited.signed_part))
+        write_anew(requests / f"{name}.json", bytes(awaited.signed_part))
         names.append(name)
         lines += [name, *(f"  {line}" for line in says), ""]
-    _write_in_force(folder / IN_FORCE, {DIRECTORY, *(awaited.repository_id for awaited in waiting)})
-    (folder / SUMMARY).write_text("\n".join(lines) or "Nothing waits for the officers.\n")
+    _write_in_force(in_force, {DIRECTORY, *(awaited.repository_id for awaited in waiting)})
+    summary = "\n".join(lines) or "Nothing waits for the officers.\n"
+    write_anew(folder / SUMMARY, summary.encode())
     with transaction.atomic():
         record(
             Action.CEREMONY_EXPORTED,
@@ -113,12 +115,14 @@ def export_requests(folder: Path, *, actor: Actor, now: datetime) -> list[str]:
 def import_signatures(folder: Path, *, actor: Actor, now: datetime) -> Imported:
     """Check the signatures in `folder` and put into force, and write out, what enough officers have signed.
 
-    Errors: Invalid `ceremony.folder` when there is no such folder. A wrong signature refuses itself only.
+    Errors: Invalid `ceremony.folder` when there is no such folder, Corrupt `ceremony.file` when it is a link.
+    A wrong signature refuses itself only.
     """
     _require_officer(actor)
-    if not (folder / SIGNATURES).is_dir():
+    signatures = place(folder, SIGNATURES)
+    if not signatures.is_dir():
         raise Invalid("There are no signatures in this folder.", code="ceremony.folder")
-    given, refused = _read_signatures(folder / SIGNATURES)
+    given, refused = _read_signatures(signatures)
     installed: list[str] = []
     accepted = 0
     for repository_id in _repositories():
@@ -138,19 +142,19 @@ def import_signatures(folder: Path, *, actor: Actor, now: datetime) -> Imported:
     return Imported(accepted, tuple(refused), tuple(installed), tuple(waiting))
 
 
-def _write_in_force(place: Path, repository_ids: Collection[str]) -> None:
+def _write_in_force(folder: Path, repository_ids: Collection[str]) -> None:
     """Every root and the newest targets: what officers hold against what they know themselves."""
     roots = SignedFile.objects.filter(repository_id__in=repository_ids, role=RoleName.ROOT)
     targets = signed_files.newest_of_each(repository_ids, RoleName.TARGETS)
     for signed in (*roots, *targets):
         name = f"{signed.repository_id}.{signed.version}.{signed.role}.json"
-        (place / name).write_bytes(bytes(signed.content))
+        write_anew(folder / name, bytes(signed.content))
 
 
-def _empty(place: Path) -> None:
+def _empty(folder: Path) -> None:
     """Requests of an earlier gathering would be taken for what waits now."""
-    place.mkdir(parents=True, exist_ok=True)
-    for path in place.glob("*.json"):
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.glob("*.json"):
         path.unlink()
 
 
@@ -224,7 +228,12 @@ def _read_signatures(folder: Path) -> tuple[dict[str, dict[str, str]], list[tupl
     refused: list[tuple[str, str]] = []
     for path in sorted(folder.iterdir()):
         match = _SIGNATURE_NAME.fullmatch(path.name)
-        if match is None or not path.is_file() or path.stat().st_size > _MAX_SIGNATURE_BYTES:
+        if (
+            match is None
+            or path.is_symlink()
+            or not path.is_file()
+            or path.stat().st_size > _MAX_SIGNATURE_BYTES
+        ):
             refused.append((path.name, "not a signature file"))
             continue
         given.setdefault(match["request"], {})[match["keyid"]] = path.read_bytes().hex()

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from securesystemslib.signer import CryptoSigner
 
 from accounts.errors import Invalid, Refusal
-from hashsets.trust.carried import SIGNATURES, Carried, read_folder
+from hashsets.trust.carried import SIGNATURES, Carried, place, read_folder, write_anew
 from hashsets.trust.officer_memory import Memory
 from hashsets.trust.officer_reading import first_words, read_requests
 
@@ -88,10 +88,11 @@ def sign(carried: Carried, folder: Path, signer: CryptoSigner, memory: Memory) -
     """
     memory.remember(carried)
     keyid = signer.public_key.keyid
-    (folder / SIGNATURES).mkdir(exist_ok=True)
+    signatures = place(folder, SIGNATURES)
+    signatures.mkdir(exist_ok=True)
     for name, part in carried.requests:
         signature = bytes.fromhex(signer.sign(part).signature)
-        (folder / SIGNATURES / f"{name}.{keyid}.sig").write_bytes(signature)
+        write_anew(signatures / f"{name}.{keyid}.sig", signature)
     return keyid
 
 
