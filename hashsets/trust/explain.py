@@ -8,6 +8,7 @@ two parts with the same words are the same part, and nothing can stand in one th
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -138,7 +139,7 @@ def _root_facts(root: Root) -> RootFacts:
         root.keys[online.keyids[0]],
         root.spec_version,
     )
-    _check_rule(keys, officers.threshold)
+    _check_rule(keys, officers.threshold, root.version)
     again = metadata.root_part(
         repository, version=facts.version, expires=facts.expires, officers=facts.officers, online=facts.online
     )
@@ -160,7 +161,7 @@ def _targets_facts(targets: Targets) -> TargetsFacts:
         _publisher(targets),
         targets.spec_version,
     )
-    _check_rule(keys, role.threshold)
+    _check_rule(keys, role.threshold, targets.version)
     _check_scope(facts)
     try:
         again = metadata.targets_part(
@@ -208,7 +209,10 @@ def _check_scope(facts: TargetsFacts) -> None:
         raise unexplained(f"{facts.role!r} may name {', '.join(facts.paths)!r} for no publisher")
 
 
-def _check_rule(keys: tuple[Key, ...], threshold: int) -> None:
+def _check_rule(keys: tuple[Key, ...], threshold: int, version: int) -> None:
+    # To Python true is 1; clients in other languages refuse the file, so a list signed so is lost to them.
+    if isinstance(threshold, bool) or isinstance(version, bool):
+        raise unexplained("true or false stands where a number belongs")
     try:
         check_threshold(keys, threshold)
     except Refusal as error:
@@ -225,8 +229,13 @@ def _check_whole(given: S, again: S) -> None:
         return
     ours: dict[str, Any] = again.to_dict()
     theirs: dict[str, Any] = given.to_dict()
-    where = sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
+    where = sorted(name for name in {*ours, *theirs} if _text(ours.get(name)) != _text(theirs.get(name)))
     raise unexplained(f"it says more than this tool can show, in {', '.join(map(repr, where))}")
+
+
+def _text(value: object) -> str:
+    """What tells true from 1, which are equal to Python."""
+    return json.dumps(value, sort_keys=True)
 
 
 def _root_lines(now: RootFacts, before: RootFacts | None) -> list[str]:

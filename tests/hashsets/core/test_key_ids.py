@@ -144,6 +144,15 @@ def test_kinds_of_keys_that_no_exchange_issues_are_refused() -> None:
     assert refused(delegation((broken.keyid, broken))) == "metadata.key_kind"
 
 
+def test_a_role_that_names_a_key_id_twice_is_refused() -> None:
+    """Built in memory; in a file python-tuf refuses it by itself."""
+    twice = root((P256.keyid, P256))
+    twice.roles["root"].keyids.append(P256.keyid)
+    with pytest.raises(Corrupt) as refusal:
+        check_keys(twice)
+    assert refusal.value.code == "metadata.key_twice"
+
+
 def test_a_role_that_names_a_key_that_is_not_there_is_refused() -> None:
     assert refused(delegation((P256.keyid, P256), role=[P256.keyid, "cd" * 32])) == "metadata.key_missing"
     succinct = SuccinctRoles(["cd" * 32], 1, 2, "bin")

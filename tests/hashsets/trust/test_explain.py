@@ -187,6 +187,25 @@ def test_what_no_exchange_asks_for_is_refused_in_words() -> None:
     assert "cannot be shown" in refused(changed(targets(), **{"x-publisher": unprintable}))
 
 
+def test_true_is_no_number() -> None:
+    """Python counts with it; clients in other languages refuse the whole file."""
+    document = changed(root(threshold=1))
+    roles = document["roles"]
+    why = "true or false stands where a number belongs"
+    for role in ("root", "targets"):
+        roles = {**roles, role: {**roles[role], "threshold": True}}
+    assert why in refused({**document, "roles": roles})
+    assert why in refused({**document, "version": True})
+    assert why in refused(changed(targets(), version=True))
+    delegations = changed(targets())["delegations"]
+    (role,) = delegations["roles"]
+    weaker = {**delegations, "roles": [{**role, "threshold": True}]}
+    assert why in refused(changed(targets(), delegations=weaker))
+    online = {**document["roles"], "timestamp": {**document["roles"]["timestamp"], "threshold": True}}
+    assert "in 'roles'" in refused({**document, "roles": online})
+    assert "in 'consistent_snapshot'" in refused({**document, "consistent_snapshot": 1})
+
+
 def test_one_repository_never_turns_into_another() -> None:
     for now, before in ((root(), root("directory")), (targets(None), targets()), (root(), targets())):
         with pytest.raises(Corrupt) as refusal:

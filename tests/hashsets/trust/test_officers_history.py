@@ -21,6 +21,7 @@ from tests.hashsets.trust.officer_folders import (
     refused,
     root_in_force,
     shown,
+    signer,
 )
 from tests.hashsets.trust.publishing import OwnKey
 from tests.hashsets.trust.test_ceremony import (
@@ -194,3 +195,61 @@ def test_a_root_that_does_not_follow_the_one_in_force_is_refused(
     part.version = version
     put(folder, part, f"{DIRECTORY}.{version}.root")
     assert "ceremony.history" in refused(officers[0], folder, capsys)
+
+
+def test_targets_of_a_version_that_is_in_force_are_not_signed_anew(
+    tmp_path: Path,
+    officers: list[Officer],
+    opened: tuple[HashList, OwnKey],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The officer did not sign that version; a second content of it would be a second history."""
+    hash_list, _ = opened
+    folder = tmp_path / "second"
+    repository.replace_online_key(hash_list.id, now=publishing.now())
+    _export(folder)
+    part = metadata.read(
+        (folder / "in-force" / f"{hash_list.id}.1.targets.json").read_bytes(), Targets
+    ).signed
+    part.expires += timedelta(days=1)
+    put(folder, part, f"{hash_list.id}.1.targets")
+    assert "ceremony.history" in refused(officers[2], folder, capsys)
+
+
+def test_a_root_in_force_that_the_one_before_did_not_sign_is_refused(
+    tmp_path: Path,
+    officers: list[Officer],
+    opened: tuple[HashList, OwnKey],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """True in itself, with targets to match: only the officers before did not agree."""
+    repository.replace_online_key(DIRECTORY, now=publishing.now())
+    folder, host = tmp_path / "second", Officer(tmp_path, "host")
+    _export(folder)
+    first, in_force = folder / "in-force" / f"{DIRECTORY}.1.root.json", folder / "in-force"
+    honest = first.read_bytes()
+    of_the_host(folder, host)
+    forged = metadata.read(first.read_bytes(), Root)
+    forged.signed.version = 2
+    forged.sign(signer(host))
+    (in_force / f"{DIRECTORY}.2.root.json").write_bytes(forged.to_bytes())
+    first.write_bytes(honest)
+    for officer in (officers[0], officers[2]):
+        assert f"{DIRECTORY}.2.root, which the folder calls signed" in refused(officer, folder, capsys)
+
+
+def test_a_first_root_that_its_own_officers_did_not_sign_is_refused(
+    tmp_path: Path,
+    officers: list[Officer],
+    opened: tuple[HashList, OwnKey],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    repository.replace_online_key(DIRECTORY, now=publishing.now())
+    folder = tmp_path / "second"
+    _export(folder)
+    first = folder / "in-force" / f"{DIRECTORY}.1.root.json"
+    unsigned = metadata.read(first.read_bytes(), Root)
+    unsigned.signatures.clear()
+    first.write_bytes(unsigned.to_bytes())
+    for officer in (officers[0], officers[2]):
+        assert f"{DIRECTORY}.1.root, which the folder calls signed" in refused(officer, folder, capsys)
