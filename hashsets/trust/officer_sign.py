@@ -20,7 +20,7 @@ import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from securesystemslib.signer import CryptoSigner
@@ -67,6 +67,7 @@ def _run(folder: Path, key: Path, memory: Memory, given_up: Collection[str], *, 
     if not carried.requests:
         sys.stdout.write("Nothing waits for a signature in this folder.\n")
         return 1
+    pem = _read_key(key)
     read = read_requests(carried, memory, given_up)
     sys.stdout.write("".join(f"{line}\n" for line in first_words(carried, memory)))
     for name, lines in read:
@@ -74,7 +75,6 @@ def _run(folder: Path, key: Path, memory: Memory, given_up: Collection[str], *, 
     if ask and input(f"Sign these {len(read)} files? Type yes: ").strip().lower() != "yes":
         sys.stdout.write("Nothing was signed.\n")
         return 1
-    pem = key.read_bytes()
     password = getpass.getpass("Password of the key: ").encode() if b"ENCRYPTED" in pem else None
     keyid = sign(carried, folder, _signer(pem, password), memory)
     sys.stdout.write(f"Signed {len(read)} files with key {keyid}\n")
@@ -96,6 +96,18 @@ def sign(carried: Carried, folder: Path, signer: CryptoSigner, memory: Memory) -
     return keyid
 
 
+def _read_key(path: Path) -> bytes:
+    """Errors: Invalid `key.malformed`."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Invalid(
+            f"No key can be read at {path}: {error.strerror}.",
+            code="key.malformed",
+            advice="Give the file of your private key with --key.",
+        ) from error
+
+
 def _signer(pem: bytes, password: bytes | None) -> CryptoSigner:
     """Errors: Invalid `key.malformed`; Unsupported `key.unsupported`."""
     try:
@@ -104,7 +116,9 @@ def _signer(pem: bytes, password: bytes | None) -> CryptoSigner:
         raise Invalid(
             "This is not a private key in PEM form, or its password is wrong.", code="key.malformed"
         ) from error
-    if not isinstance(private, Ed25519PrivateKey | EllipticCurvePrivateKey):
+    if not isinstance(private, Ed25519PrivateKey) and not (
+        isinstance(private, EllipticCurvePrivateKey) and isinstance(private.curve, SECP256R1)
+    ):
         raise Invalid("Officers' keys are Ed25519 or ECDSA P-256.", code="key.unsupported")
     return CryptoSigner(private)
 

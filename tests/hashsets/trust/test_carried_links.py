@@ -52,6 +52,21 @@ def test_an_officer_takes_no_folder_with_a_link_in_place_of_a_folder(
     assert not list(elsewhere.glob("*.sig"))
 
 
+@pytest.mark.parametrize("name", ["to-sign", "in-force"])
+def test_an_officer_reads_no_file_through_a_link(
+    tmp_path: Path, officers: list[Officer], capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """What it points to may be another file when it is read again."""
+    _begin(officers)
+    folder, elsewhere = tmp_path / "stick", tmp_path / "elsewhere.json"
+    _export(folder)
+    path = folder / name / f"{DIRECTORY}.1.root.json"
+    elsewhere.write_bytes((folder / "to-sign" / path.name).read_bytes())
+    path.unlink(missing_ok=True)
+    path.symlink_to(elsewhere)
+    assert "ceremony.file" in refused(officers[0], folder, capsys)
+
+
 @pytest.mark.parametrize("name", ["to-sign", "in-force", "signatures"])
 def test_a_host_empties_no_folder_that_a_link_of_an_officer_points_to(
     tmp_path: Path, officers: list[Officer], name: str

@@ -230,6 +230,25 @@ def test_the_signing_script_signs_roots_and_targets_only(
     assert not list(folder.glob("signatures/*"))
 
 
+def test_a_key_that_is_none_is_refused_before_anything_is_signed(
+    tmp_path: Path, officers: list[Officer], capsys: pytest.CaptureFixture[str]
+) -> None:
+    _begin(officers)
+    folder, other = tmp_path / "stick", tmp_path / "other.pem"
+    _export(folder)
+    p384 = ec.generate_private_key(ec.SECP384R1())
+    for content, code in (
+        (None, "key.malformed"),
+        (b"no key", "key.malformed"),
+        (p384.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), "key.unsupported"),
+    ):
+        if content is not None:
+            other.write_bytes(content)
+        assert officer_sign.main([str(folder), "--key", str(other), "--yes"]) == 1
+        assert f"Nothing was signed ({code})" in capsys.readouterr().err
+        assert not list((folder / "signatures").iterdir())
+
+
 def test_the_signing_script_needs_no_django(tmp_path: Path, officers: list[Officer]) -> None:
     _begin(officers)
     folder = tmp_path / "stick"

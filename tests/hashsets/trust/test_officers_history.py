@@ -253,3 +253,17 @@ def test_a_first_root_that_its_own_officers_did_not_sign_is_refused(
     first.write_bytes(unsigned.to_bytes())
     for officer in (officers[0], officers[2]):
         assert f"{DIRECTORY}.1.root, which the folder calls signed" in refused(officer, folder, capsys)
+
+
+def test_targets_in_force_under_a_wrong_version_are_refused(
+    tmp_path: Path,
+    officers: list[Officer],
+    opened: tuple[HashList, OwnKey],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    repository.replace_online_key(DIRECTORY, now=publishing.now())
+    folder = tmp_path / "second"
+    _export(folder)
+    path = folder / "in-force" / f"{DIRECTORY}.1.targets.json"
+    path.rename(path.with_name(f"{DIRECTORY}.2.targets.json"))
+    assert f"{DIRECTORY}.2.targets, which the folder calls signed" in refused(officers[0], folder, capsys)
