@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 
 from accounts.audit.heads import export_head
+from accounts.dual_control.propose import forget_secret, lapsed_secrets
 from accounts.standing import keep, remind
 from accounts.vetting import review
 from exchange.calls import forget
@@ -107,6 +108,12 @@ STATIONS: tuple[Station, ...] = (
     Station("clear-leftovers", "data", scratch.leftovers_due, lambda path, now: scratch.clear_leftover(path)),
     Station("mail", "data", send.mail_due, lambda key, now: send.send_mail(key, now=now)),
     Station("forget-mail", "data", send.forgetting_due, lambda key, now: send.forget_mail(key, now=now)),
+    Station(
+        "forget-proposals",
+        "data",
+        Seldom(lapsed_secrets, every=timedelta(minutes=5)),
+        lambda key, now: forget_secret(key, now=now),
+    ),
     Station("domains", "data", look.due, lambda key, now: look.look_at(key, now=now)),
     Station(
         "reviews",

@@ -8,7 +8,7 @@ either, whoever has a shell on its host does (`manage.py confirm_person`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -104,29 +104,32 @@ def open_proposals(actor: Actor, *, now: datetime) -> list[Proposal]:
         return list(shown)
     elsewhere = Proposal.objects.open(now).exclude(organisation_id=actor.organisation())
     others = elsewhere.select_related("person", "proposed_by", "organisation").order_by("created_at", "id")
-    return [*shown, *_without_colleagues(list(others[:MOST_ELSEWHERE]), now=now)]
+    return [*shown, *without_colleague(others[:MOST_ELSEWHERE], now=now)]
 
 
-def _without_colleagues(proposals: list[Proposal], *, now: datetime) -> list[Proposal]:
-    """Those that no admin of the organisation can confirm: as `colleagues_for`, in one look at all."""
-    if not proposals:
-        return []
-    living = Membership.objects.current().filter(
-        organisation_id__in={one.organisation_id for one in proposals}
+def without_colleague(proposals: Collection[Proposal], *, now: datetime) -> list[Proposal]:
+    """Those that no admin of their organisation could confirm now, so that the exchange's staff stand in.
+
+    Three questions to the database, however many there are.
+    """
+    ordinary = [one for one in proposals if not is_for_staff(one)]
+    where = {one.organisation_id for one in ordinary}
+    living = (
+        Membership.objects.current().filter(organisation_id__in=where) if where else Membership.objects.none()
     )
     admins = living.with_role(Role.ADMIN)
     after_reset = people_after_reset({one.user_id for one in admins}, now=now)
-    return [
-        one
-        for one in proposals
-        if not any(
-            place.organisation_id == one.organisation_id
-            and place.user_id not in (one.proposed_by_id, one.person_id)
+
+    def has_colleague(proposal: Proposal) -> bool:
+        return any(
+            place.organisation_id == proposal.organisation_id
+            and place.user_id not in (proposal.proposed_by_id, proposal.person_id)
             and place.user_id not in after_reset
-            and place.confirms(right_of(one))
+            and place.confirms(right_of(proposal))
             for place in admins
         )
-    ]
+
+    return [one for one in proposals if is_for_staff(one) or not has_colleague(one)]
 
 
 def seen_proposal(proposal_id: UUID, *, actor: Actor, now: datetime) -> Proposal:
@@ -139,13 +142,12 @@ def seen_proposal(proposal_id: UUID, *, actor: Actor, now: datetime) -> Proposal
     return one
 
 
-def colleagues_for(proposal: Proposal, *, now: datetime) -> list[UUID]:
-    """Admins of the organisation who could be the second person now."""
-    taken = {proposal.proposed_by_id, proposal.person_id}
-    act = act_of(proposal)
-    living = Membership.objects.current().filter(organisation_id=proposal.organisation_id)
-    admins = [one.user_id for one in living.with_role(Role.ADMIN) if one.user_id not in taken]
-    return [one for one in admins if not why_not_second(one, proposal.organisation_id, act, now=now)]
+def is_for_staff(proposal: Proposal) -> bool:
+    """Whether both sides are the exchange's staff: an exemption, and a second step of their own people or of
+    somebody who belongs to several organisations. A role that only arranges the operator's people is neither.
+    """
+    staff_alone = proposal.kind in (ProposalKind.SECOND_STEP, ProposalKind.EXEMPTION)
+    return staff_alone and proposal.organisation.kind == OrganisationKind.OPERATOR
 
 
 def staff_for(proposal: Proposal, *, now: datetime) -> list[UUID]:
@@ -190,7 +192,7 @@ def end_proposal(proposal_id: UUID, *, actor: Actor, now: datetime) -> Proposal:
     own = actor.organisation_id == proposal.organisation_id
     actor.require(right_of(proposal) if own else STAND_IN)
     # A proposal of its own organisation's staff is theirs to end; a member's only where they stand in.
-    if not own and actor.person() != proposal.proposed_by_id and colleagues_for(proposal, now=now):
+    if not own and actor.person() != proposal.proposed_by_id and not without_colleague([proposal], now=now):
         raise _colleague_needed()
     with transaction.atomic():
         if (
@@ -222,18 +224,29 @@ def require_proposer(proposal: Proposal, *, actor: Actor, now: datetime) -> None
 
 
 def right_of(proposal: Proposal) -> Permission:
-    """The right that proposing and confirming it takes in the organisation."""
-    return RIGHTS.get(proposal.kind, ARRANGE)
+    """The right that proposing and confirming it takes in its organisation."""
+    return STAND_IN if is_for_staff(proposal) else RIGHTS.get(proposal.kind, ARRANGE)
 
 
 def act_of(proposal: Proposal, permission: Permission | None = None) -> Act:
     return Act(permission or right_of(proposal), "proposal.make", "proposal", str(proposal.id))
 
 
+def lapsed_secrets(now: datetime, limit: int) -> list[UUID]:
+    """Proposals that are over by themselves and still hold a secret."""
+    lapsed = Proposal.objects.filter(expires_at__lte=now).exclude(sealed_secret="")
+    return list(lapsed.order_by("expires_at", "id").values_list("id", flat=True)[:limit])
+
+
+def forget_secret(proposal_id: UUID, *, now: datetime) -> None:
+    """Nobody makes this proposal any more: its secret has no use left."""
+    Proposal.objects.filter(id=proposal_id, expires_at__lte=now).update(sealed_secret="")
+
+
 def _second(proposal: Proposal, actor: Actor, *, now: datetime) -> tuple[ConfirmedAs, UUID | None]:
     """As what the actor may be the second person, and who they are: nobody in particular, for the host."""
     if actor.kind is ActorKind.SYSTEM:
-        if colleagues_for(proposal, now=now) or staff_for(proposal, now=now):
+        if not without_colleague([proposal], now=now) or staff_for(proposal, now=now):
             raise NotAllowed(
                 "There are people who can confirm this.",
                 code="proposal.people_first",
@@ -245,11 +258,11 @@ def _second(proposal: Proposal, actor: Actor, *, now: datetime) -> tuple[Confirm
         raise NotFound("There is no such proposal.", code="proposal.not_found")
     person = actor.person()
     _require_somebody_else(proposal, actor, person)  # (1)
-    if own and actor.may(right_of(proposal)):
+    if own and not is_for_staff(proposal) and actor.may(right_of(proposal)):
         return ConfirmedAs.COLLEAGUE, require_second(actor, act_of(proposal), now=now)  # (2)
     if not actor.is_over_exchange:
         actor.require(right_of(proposal))
-    if colleagues_for(proposal, now=now):
+    if not without_colleague([proposal], now=now):
         raise noted(_colleague_needed(), actor=actor, subject_type="proposal", subject_id=proposal.id)
     return ConfirmedAs.EXCHANGE, require_second(actor, act_of(proposal, STAND_IN), now=now)
 
@@ -286,7 +299,7 @@ def tell_arrangers(organisation: Organisation, letter: str, proposal: Proposal, 
     living = Membership.objects.current().filter(organisation=organisation).select_related("user")
     for one in living.with_role(Role.ADMIN):
         readers[one.user_id] = one.user
-    if not colleagues_for(proposal, now=now):
+    if without_colleague([proposal], now=now):
         staff = Membership.objects.current().filter(organisation__kind=OrganisationKind.OPERATOR)
         for one in staff.select_related("user").with_role(Role.EXCHANGE_ADMIN):
             readers[one.user_id] = one.user

@@ -10,6 +10,7 @@ from accounts.audit.actions import Action
 from accounts.audit.record import record
 from accounts.errors import Conflict, Invalid
 from accounts.factors import totp
+from accounts.factors.forget import mark_proven
 from accounts.factors.models import CodeApp
 from accounts.factors.standing import has_factor
 from accounts.identity.acting import Actor
@@ -55,7 +56,10 @@ def set_up_code_app(
                 "last_used_at": now,
             },
         )
-        if not first:
+        if first:
+            # In one transaction: nobody has a second step whose reset stays unproven for ever.
+            mark_proven(user, how="app", now=now)
+        else:
             queue_mail("account.second_step_changed", to=user, now=now)
         record(
             Action.FACTOR_ADDED,

@@ -19,14 +19,16 @@ from django.db.models import F
 from accounts.audit.actions import Action
 from accounts.audit.facts import Fact
 from accounts.audit.record import record
+from accounts.dual_control.independence import Act, why_not_second
+from accounts.dual_control.letters import tell_organisation
 from accounts.dual_control.models import Proposal, ProposalKind, SecondStepReset
-from accounts.dual_control.propose import Asked, make, propose
+from accounts.dual_control.propose import STAND_IN, Asked, is_for_staff, make, propose
 from accounts.dual_control.refused import noted
 from accounts.errors import Conflict, NotAllowed, NotFound
 from accounts.factors.link_token import digest_of, fresh_token
 from accounts.factors.models import CodeApp, Passkey, PasswordReset, RecoveryCode
 from accounts.identity.acting import Actor, ActorKind, person_alone
-from accounts.identity.models import Membership, User
+from accounts.identity.models import Membership, Organisation, OrganisationKind, User
 from accounts.identity.roles import Permission, Role
 from accounts.mail.queue import queue_mail
 from accounts.wording import one_line
@@ -49,8 +51,10 @@ def propose_reset(
     own = place is not None and place.organisation_id == actor.organisation_id
     if place is None or not (own or actor.is_over_exchange):
         raise NotFound("There is no such membership.", code="membership.not_found")
-    if own:
-        actor.require(Permission.MEMBER_MANAGE)
+    elsewhere = living.filter(user=place.user).exclude(id=place.id).exists()
+    of_staff = place.organisation.kind == OrganisationKind.OPERATOR
+    if own and not (actor.is_over_exchange and (of_staff or elsewhere)):
+        actor.require(STAND_IN if of_staff else Permission.MEMBER_MANAGE)
     if actor.person() == place.user_id:
         own_step = NotAllowed(
             "Change your own second step on your account's page.",
@@ -58,36 +62,41 @@ def propose_reset(
             advice="If you have lost it, ask another admin.",
         )
         raise noted(own_step, actor=actor, subject_type="user", subject_id=place.user_id)
-    elsewhere = living.filter(user=place.user).exclude(id=place.id).exists()
     if own and elsewhere and not actor.is_over_exchange:
-        raise NotAllowed(
-            "This person belongs to another organisation too.",
-            code="factor.elsewhere",
-            advice="Ask the operator of this exchange.",
-        )
-    if not own and not elsewhere and _has_other_admin(place):
+        raise _elsewhere()
+    if not own and not elsewhere and _has_other_admin(place, now=now):
         raise NotAllowed(
             "Another admin of the organisation can ask for this.", code="factor.colleague_needed"
         )
     # Whoever is not a colleague knows the person by a call alone: it is written down.
-    said = one_line(note, field="note", limit=1_000, required=not own)
+    by_staff = of_staff or elsewhere
+    said = one_line(note, field="note", limit=1_000, required=by_staff or not own)
+    # Where no single organisation may decide, the proposal lies with the exchange's staff: both are of them.
+    where = Organisation.objects.get(id=actor.organisation()) if by_staff else place.organisation
     with transaction.atomic():
         values = {"leave_passkeys": True} if leave_passkeys else {}
         asked = Asked(ProposalKind.SECOND_STEP, str(place.user_id), values, person=place.user, note=said)
-        return propose(place.organisation, asked, actor=actor, now=now)
+        return propose(where, asked, actor=actor, now=now)
 
 
 def make_reset(proposal: Proposal, *, actor: Actor, now: datetime) -> User:
     """Take it away, as a second person. In the caller's transaction.
 
     Errors: those of `accounts.dual_control.propose.make`; Conflict `proposal.outdated` when the person has
-    left meanwhile.
+    left meanwhile; NotAllowed `factor.elsewhere` when they have joined another organisation.
     """
     as_what = make(proposal, actor=actor, now=now)
     person = proposal.person
-    here = Membership.objects.filter(user=person, organisation_id=proposal.organisation_id)
-    if person is None or not here.filter(ended_at__isnull=True).exists():
+    places = Membership.objects.filter(user=person, ended_at__isnull=True)
+    of_others = places.exclude(organisation_id=proposal.organisation_id)
+    if is_for_staff(proposal):
+        living = places.exists()
+    else:
+        living = places.filter(organisation_id=proposal.organisation_id).exists()
+    if person is None or not living:
         raise Conflict("This person has left since.", code="proposal.outdated")
+    if not is_for_staff(proposal) and of_others.exists():
+        raise _elsewhere()
     facts: dict[str, Fact] = {
         "proposed_by": proposal.proposed_by_id,
         "confirmed_by": proposal.decided_by_id,
@@ -107,9 +116,11 @@ def reset_by_host(person: User, *, actor: Actor, now: datetime) -> User:
     actor.require_over_exchange()
     if actor.kind is not ActorKind.SYSTEM:
         raise NotAllowed("This is for the exchange's host.", code="permission.missing")
-    places = Membership.objects.current().filter(user=person).select_related("organisation")
+    places = list(Membership.objects.current().filter(user=person).select_related("organisation"))
+    # Colleagues ask where one organisation decides: not about staff, nor about people of several.
+    alone = len(places) == 1 and places[0].organisation.kind != OrganisationKind.OPERATOR
     staff = Membership.objects.current().filter(organisation__kind="operator").exclude(user=person)
-    if any(_has_other_admin(place) for place in places) or staff.with_role(Role.EXCHANGE_ADMIN):
+    if (alone and _has_other_admin(places[0], now=now)) or staff.with_role(Role.EXCHANGE_ADMIN):
         raise NotAllowed(
             "There are people who can ask for this.",
             code="factor.people_first",
@@ -181,9 +192,20 @@ def mark_proven(user: User, *, how: str, now: datetime) -> None:
             )
 
 
-def _has_other_admin(place: Membership) -> bool:
+def _has_other_admin(place: Membership, *, now: datetime) -> bool:
+    """Whether a colleague could ask: not one whose own place or second step keeps them from it."""
+    act = Act(Permission.MEMBER_MANAGE, "proposal.make", "user", str(place.user_id))
     living = Membership.objects.current().filter(organisation_id=place.organisation_id)
-    return any(one.user_id != place.user_id for one in living.with_role(Role.ADMIN))
+    others = [one.user_id for one in living.with_role(Role.ADMIN) if one.user_id != place.user_id]
+    return any(not why_not_second(one, place.organisation_id, act, now=now) for one in others)
+
+
+def _elsewhere() -> NotAllowed:
+    return NotAllowed(
+        "This person belongs to another organisation too.",
+        code="factor.elsewhere",
+        advice="Ask the operator of this exchange.",
+    )
 
 
 def _reset(reset: SecondStepReset, *, leave_passkeys: bool, facts: dict[str, Fact], actor: Actor) -> User:
@@ -197,6 +219,14 @@ def _reset(reset: SecondStepReset, *, leave_passkeys: bool, facts: dict[str, Fac
     User.objects.filter(id=user.id).update(session_epoch=F("session_epoch") + 1)
     reset.save(force_insert=True)
     queue_mail("account.second_step_ended", to=user, now=now)
+    for place in Membership.objects.current().filter(user=user).select_related("organisation"):
+        tell_organisation(
+            "account.second_step_reset",
+            place.organisation,
+            facts={"whom": str(user)},
+            besides=user.id,
+            now=now,
+        )
     record(
         Action.FACTOR_RESET,
         actor=actor,

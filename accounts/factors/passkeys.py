@@ -30,6 +30,7 @@ from fido2.webauthn import (
 from accounts.audit.actions import Action
 from accounts.audit.record import record
 from accounts.errors import Conflict, Invalid, NotFound, Unauthenticated
+from accounts.factors.forget import mark_proven
 from accounts.factors.models import CodeApp, Passkey
 from accounts.factors.standing import has_factor
 from accounts.identity.acting import Actor
@@ -124,7 +125,10 @@ def add_passkey(
                 passkey.save(force_insert=True)
         except IntegrityError:
             raise Conflict("This passkey is known already.", code="passkey.known") from None
-        if not first:
+        if first:
+            # In one transaction: nobody has a second step whose reset stays unproven for ever.
+            mark_proven(user, how="passkey", now=now)
+        else:
             queue_mail("account.second_step_changed", to=user, now=now)
         _record(Action.FACTOR_ADDED, passkey, actor=actor, now=now)
     return passkey

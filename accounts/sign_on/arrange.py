@@ -21,6 +21,7 @@ from accounts.audit.record import record
 from accounts.domains.models import DomainProof, ProofState
 from accounts.domains.names import known_domain
 from accounts.dual_control.independence import Act, require_second
+from accounts.dual_control.letters import tell_organisation
 from accounts.dual_control.models import Proposal, ProposalKind
 from accounts.dual_control.propose import Asked, make, propose
 from accounts.dual_control.refused import noted
@@ -65,7 +66,8 @@ def propose_sign_on(organisation: Organisation, wish: Wish, *, actor: Actor, now
     with transaction.atomic():
         Organisation.objects.lock(organisation.id)
         row = SignOn.objects.filter(organisation=organisation).first()
-        if not wish.secret and row is None:
+        # A kept secret is shown to the provider that gave it, never to another one.
+        if not wish.secret and (row is None or row.issuer != words["issuer"]):
             raise Invalid("Give the client's secret.", code="sign_on.secret", field="secret")
         taken = SignOnDomain.objects.filter(domain__in=domains).exclude(sign_on__organisation=organisation)
         if taken.exists():
@@ -97,14 +99,14 @@ def make_sign_on(proposal: Proposal, *, actor: Actor, now: datetime) -> SignOn:
     if any(getattr(row, name) != value for name, value in words.items()) or domains - held:
         # What the exchange agreed to was another provider, or another circle of people.
         row.mfa_agreed_by = None
-    for name, value in words.items():
-        setattr(row, name, value)
     if proposal.sealed_secret:
         context = context_of(Proposal, "sealed_secret", proposal.id)
         secret = unseal(proposal.sealed_secret, keyring=current_keyring(), context=context)
         row.sealed_secret = _sealed(secret.decode(), _context(row.id))
-    if not row.sealed_secret:
+    elif row.issuer != asked["issuer"] or not row.sealed_secret:
         raise Invalid("Give the client's secret.", code="sign_on.secret", field="secret")
+    for name, value in words.items():
+        setattr(row, name, value)
     row.set_by_id, row.set_at = proposal.proposed_by_id, now
     row.confirmed_by_id, row.confirmed_as = proposal.decided_by_id, as_what
     row.save()
@@ -121,7 +123,10 @@ def make_sign_on(proposal: Proposal, *, actor: Actor, now: datetime) -> SignOn:
 
 
 def remove_sign_on(organisation: Organisation, *, actor: Actor, now: datetime) -> None:
-    """People sign in by themselves again. Errors: as `set_sign_on`; NotFound `sign_on.not_found`."""
+    """People sign in by themselves again; one admin does it, and all of them hear of it.
+
+    Errors: as `propose_sign_on`; NotFound `sign_on.not_found`.
+    """
     actor.require_own(organisation.id)
     actor.require(Permission.MEMBER_MANAGE)
     with transaction.atomic():
@@ -130,6 +135,7 @@ def remove_sign_on(organisation: Organisation, *, actor: Actor, now: datetime) -
         if row is None:
             raise _none()
         _record(Action.SIGN_ON_REMOVED, row, actor=actor, now=now, facts={"issuer": row.issuer})
+        tell_organisation("account.sign_on_removed", organisation, facts={"who": actor.label}, now=now)
         row.delete()
 
 

@@ -116,6 +116,24 @@ ACCOUNT: Final[Mapping[str, Letter]] = {
             ),
         ),
     ),
+    "account.second_step_reset": Letter(
+        _("A second step at %(organisation)s was taken away"),
+        (
+            _("Two people, or the host, have taken the lost second step of %(whom)s away."),
+            _("If you know of no loss, speak to %(whom)s, and tell the operator of this exchange at once."),
+        ),
+        _("Look at the people"),
+        _("Every admin and duty contact of %(organisation)s gets this letter."),
+    ),
+    "account.sign_on_removed": Letter(
+        _("Single sign-on at %(organisation)s was removed"),
+        (
+            _("%(who)s has removed it: people of %(organisation)s sign in by themselves again."),
+            _("If you know nothing of this, ask %(who)s why."),
+        ),
+        _("Look at the people"),
+        _("Every admin and duty contact of %(organisation)s gets this letter."),
+    ),
     "account.second_step_changed": Letter(
         _("Your second step was changed"),
         (

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from accounts.errors import Conflict, Corrupt, Invalid, NotAllowed, Refusal, Throttled, Unauthenticated
 from accounts.factors import totp
 from accounts.factors.code_app import set_up_code_app
-from accounts.factors.forget import mark_proven, open_reset, send_proof_link, use_proof_link
+from accounts.factors.forget import open_reset, send_proof_link, use_proof_link
 from accounts.factors.link_token import digest_of
 from accounts.factors.recovery import issue_recovery_codes
 from accounts.factors.standing import standing_of
@@ -186,7 +186,6 @@ class UseProof(HalfwayPage):
 
 def first_factor_done(page: HalfwayPage, user: User, *, how: str) -> HttpResponse:
     """Signed in at last; the recovery codes are shown on the answer itself, this once."""
-    mark_proven(user, how=how, now=page.now)
     codes = issue_recovery_codes(user, actor=person_alone(user), now=page.now)
     sign_on = sign_in.sign_on_of(halfway(page.request, now=page.now))
     sign_in.finish(page.request, user, how=how, now=page.now, sign_on=sign_on)
