@@ -21,7 +21,7 @@ from accounts.wording import one_line
 
 ACTS: Final = (
     "submission.approve", "submission.agree", "proposal.make", "membership.review", "sign_on.agree",
-    "key.confirm", "list_change.confirm", "transfer.confirm", "access.agree", "measure.carry_out",
+    "key.confirm", "access.agree", "measure.carry_out",
     "decision.take", "authority.agree",
 )  # fmt: skip
 _SUBJECT: Final = re.compile(r"[A-Za-z0-9-]{1,64}")

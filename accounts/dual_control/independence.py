@@ -53,6 +53,8 @@ class Act:
     name: str
     subject_type: str
     subject_id: str
+    first: UUID | None = None
+    """The first side, where there is one: who lets a second person off is neither of the two."""
 
 
 def why_not_second(person_id: UUID, organisation_id: UUID, act: Act, *, now: datetime) -> str:
@@ -122,4 +124,6 @@ def people_after_reset(person_ids: Collection[UUID], *, now: datetime) -> set[UU
 
 
 def _is_exempt(person_id: UUID, act: Act) -> bool:
-    return Exemption.objects.filter(user_id=person_id, act=act.name, subject_id=act.subject_id).exists()
+    named = Exemption.objects.filter(user_id=person_id, act=act.name, subject_id=act.subject_id)
+    # Without a first side the filters leave nothing out.
+    return named.exclude(proposed_by_id=act.first).exclude(confirmed_by_id=act.first).exists()

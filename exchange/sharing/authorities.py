@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 
 from accounts.audit.actions import Action
 from accounts.audit.record import record
-from accounts.dual_control.independence import Act, require_second
+from accounts.dual_control.independence import LEFT, Act, require_second, why_not_second
 from accounts.dual_control.refused import noted
 from accounts.errors import Conflict, Invalid, NotAllowed, NotFound
 from accounts.identity.acting import Actor
@@ -76,6 +76,7 @@ def decide_authority(endpoint_id: UUID, *, agree: bool, actor: Actor, now: datet
         if agree:
             act = Act(Permission.ORGANISATION_MANAGE, "authority.agree", "endpoint", str(endpoint_id))
             require_second(actor, act, now=now)
+            _require_proposer(endpoint, now=now)
         if agree:
             endpoint.authority = endpoint.proposed_authority
         endpoint.proposed_authority, endpoint.authority_proposed_by = "", None
@@ -83,6 +84,18 @@ def decide_authority(endpoint_id: UUID, *, agree: bool, actor: Actor, now: datet
         action = Action.ENDPOINT_AUTHORITY_AGREED if agree else Action.ENDPOINT_AUTHORITY_REFUSED
         _record(action, endpoint, actor=actor, now=now)
     return endpoint
+
+
+def _require_proposer(endpoint: Endpoint, *, now: datetime) -> None:
+    """Whoever proposed it still arranges endpoints there. Errors: Conflict `authority.proposer_gone`."""
+    proposer, act = endpoint.authority_proposed_by, "authority.propose"
+    right = Act(Permission.ENDPOINT_MANAGE, act, "endpoint", str(endpoint.id))
+    if proposer is None or why_not_second(proposer, endpoint.organisation_id, right, now=now) == LEFT:
+        raise Conflict(
+            "Whoever proposed this authority could not propose it any more.",
+            code="authority.proposer_gone",
+            advice="Refuse it; the member proposes it again if it is right.",
+        )
 
 
 def checked_authority(pem: str, *, now: datetime) -> str:

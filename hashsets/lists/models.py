@@ -265,11 +265,6 @@ class ListChangeState(models.TextChoices):
     ENDED = "ended", "withdrawn or declined"
 
 
-class ListChangeQuerySet(models.QuerySet["ListChange"]):
-    def waiting_for(self, actor: Actor) -> ListChangeQuerySet:
-        return self.filter(organisation_id=actor.organisation(), state=ListChangeState.PROPOSED)
-
-
 class ListChange(models.Model):
     """A change of a list's settings that two people made, from before these were proposals like all others
     (`accounts.dual_control`). Kept as the record; none is added.
@@ -284,8 +279,6 @@ class ListChange(models.Model):
     decided_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField()
     decided_at = models.DateTimeField(null=True)
-
-    objects = ListChangeQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [

@@ -60,7 +60,7 @@ def agree_to_submission(
         lapsed = void_lapsed(submission, now=now)
         _check_is_someone_else(submission, person_id, actor=actor)
         check_shown(submission, operations_digest)
-        require_second(actor, agreeing(submission_id), now=now)
+        require_second(actor, agreeing(submission), now=now)
         Agreement.objects.create(
             submission=submission,
             organisation_id=submission.organisation_id,

@@ -54,7 +54,7 @@ def approve_submission(
             advice="Ask another approver. Whoever issued a credential counts as its submitter.",
         )
         raise noted(own, actor=actor, subject_type="submission", subject_id=submission_id)
-    require_second(actor, approving(submission_id), now=now)
+    require_second(actor, approving(seen), now=now)
     with transaction.atomic():
         hash_list = HashList.objects.lock(seen.hash_list_id)
         submission = Submission.objects.get(id=submission_id)

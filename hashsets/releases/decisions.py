@@ -27,14 +27,16 @@ APPROVE: Final = "submission.approve"
 AGREE: Final = "submission.agree"
 
 
-def approving(submission_id: UUID) -> Act:
+def approving(submission: Submission) -> Act:
     """The act of approving this submission for its publisher."""
-    return Act(Permission.SUBMISSION_APPROVE, APPROVE, "submission", str(submission_id))
+    first = submission.submitted_by_id
+    return Act(Permission.SUBMISSION_APPROVE, APPROVE, "submission", str(submission.id), first)
 
 
-def agreeing(submission_id: UUID) -> Act:
+def agreeing(submission: Submission) -> Act:
     """The act of agreeing to this submission for the exchange."""
-    return Act(Permission.ORGANISATION_MANAGE, AGREE, "submission", str(submission_id))
+    first = submission.submitted_by_id
+    return Act(Permission.ORGANISATION_MANAGE, AGREE, "submission", str(submission.id), first)
 
 
 def check_shown(submission: Submission, shown: str) -> None:
@@ -65,7 +67,7 @@ def void_lapsed(submission: Submission, *, now: datetime) -> Mapping[UUID, str]:
     gone = not_counting(
         list(approvals.values_list("approver_id", flat=True)),
         submission.organisation_id,
-        approving(submission.id),
+        approving(submission),
         now=now,
     )
     for person_id, reason in gone.items():
@@ -96,7 +98,7 @@ def _void_agreements(submission: Submission, *, now: datetime) -> dict[UUID, str
     operator = Organisation.objects.filter(kind=OrganisationKind.OPERATOR).first()
     if not people or operator is None:
         return {}
-    gone = not_counting(people, operator.id, agreeing(submission.id), now=now)
+    gone = not_counting(people, operator.id, agreeing(submission), now=now)
     for person_id, reason in gone.items():
         agreements.filter(person_id=person_id).update(void_at=now, void_reason=reason)
     return gone
