@@ -18,6 +18,7 @@ from django.db.models import F
 
 from accounts.audit.actions import Action
 from accounts.audit.facts import Fact
+from accounts.audit.models import AuditEvent
 from accounts.audit.record import record
 from accounts.dual_control.independence import Act, why_not_second
 from accounts.dual_control.letters import tell_organisation
@@ -35,6 +36,8 @@ from accounts.wording import one_line
 
 LINK_LASTS: Final = timedelta(hours=1)
 LINK_AGAIN_AFTER: Final = timedelta(minutes=5)
+# A colleague who has not been here for so long may have lost the second step too: the exchange may then ask.
+AWAY_AFTER: Final = timedelta(days=14)
 
 
 def propose_reset(
@@ -69,14 +72,23 @@ def propose_reset(
             "Another admin of the organisation can ask for this.", code="factor.colleague_needed"
         )
     # Whoever is not a colleague knows the person by a call alone: it is written down.
-    by_staff = of_staff or elsewhere
-    said = one_line(note, field="note", limit=1_000, required=by_staff or not own)
-    # Where no single organisation may decide, the proposal lies with the exchange's staff: both are of them.
+    by_staff = of_staff or elsewhere or not own
+    said = one_line(note, field="note", limit=1_000, required=by_staff)
+    # Where no colleague may or can decide, the proposal lies with the exchange's staff: both are of them.
     where = Organisation.objects.get(id=actor.organisation()) if by_staff else place.organisation
     with transaction.atomic():
         values = {"leave_passkeys": True} if leave_passkeys else {}
         asked = Asked(ProposalKind.SECOND_STEP, str(place.user_id), values, person=place.user, note=said)
-        return propose(where, asked, actor=actor, now=now)
+        proposal = propose(where, asked, actor=actor, now=now)
+        for here in living.filter(user=place.user).exclude(organisation=where):
+            tell_organisation(
+                "account.proposal.second-step",
+                here.organisation,
+                facts={"who": actor.label, "whom": str(place.user)},
+                besides=place.user_id,
+                now=now,
+            )
+    return proposal
 
 
 def make_reset(proposal: Proposal, *, actor: Actor, now: datetime) -> User:
@@ -119,8 +131,9 @@ def reset_by_host(person: User, *, actor: Actor, now: datetime) -> User:
     places = list(Membership.objects.current().filter(user=person).select_related("organisation"))
     # Colleagues ask where one organisation decides: not about staff, nor about people of several.
     alone = len(places) == 1 and places[0].organisation.kind != OrganisationKind.OPERATOR
-    staff = Membership.objects.current().filter(organisation__kind="operator").exclude(user=person)
-    if (alone and _has_other_admin(places[0], now=now)) or staff.with_role(Role.EXCHANGE_ADMIN):
+    staff = Membership.objects.current().filter(organisation__kind=OrganisationKind.OPERATOR)
+    others = staff.exclude(user=person).with_role(Role.EXCHANGE_ADMIN)
+    if (alone and _has_other_admin(places[0], now=now)) or any(_is_about(one, now=now) for one in others):
         raise NotAllowed(
             "There are people who can ask for this.",
             code="factor.people_first",
@@ -174,6 +187,30 @@ def use_proof_link(user: User, digest: str, *, now: datetime) -> SecondStepReset
     return reset
 
 
+def begin_anew(user: User, *, name: str, hashed_password: str, now: datetime) -> None:
+    """Somebody whose place ended after a reset, because the password was lost too, is invited anew and begins
+    with another password. In the caller's transaction, which has taken a mailed invitation.
+
+    The account opened nothing any more, so nothing rests on it; that a reset was made stays so for 72 hours.
+    """
+    User.objects.filter(id=user.id).update(
+        name=name, password=hashed_password, session_epoch=F("session_epoch") + 1
+    )
+    CodeApp.objects.filter(user=user).delete()
+    Passkey.objects.filter(user=user).delete()
+    RecoveryCode.objects.filter(user=user, used_at__isnull=True).delete()
+    record(
+        Action.PASSWORD_CHANGED,
+        actor=person_alone(user),
+        subject_type="user",
+        subject_id=user.id,
+        organisation_id=None,
+        now=now,
+        facts={"by": "invitation"},
+    )
+    mark_proven(user, how="invitation", now=now)
+
+
 def mark_proven(user: User, *, how: str, now: datetime) -> None:
     """The person has a second step again, after they proved themselves. Nothing when no reset is open."""
     reset = open_reset(user)
@@ -193,11 +230,22 @@ def mark_proven(user: User, *, how: str, now: datetime) -> None:
 
 
 def _has_other_admin(place: Membership, *, now: datetime) -> bool:
-    """Whether a colleague could ask: not one whose own place or second step keeps them from it."""
+    """Whether a colleague could ask: not one whose own place or second step keeps them from it, nor one who
+    has long been away.
+    """
     act = Act(Permission.MEMBER_MANAGE, "proposal.make", "user", str(place.user_id))
     living = Membership.objects.current().filter(organisation_id=place.organisation_id)
-    others = [one.user_id for one in living.with_role(Role.ADMIN) if one.user_id != place.user_id]
-    return any(not why_not_second(one, place.organisation_id, act, now=now) for one in others)
+    others = [one for one in living.with_role(Role.ADMIN) if one.user_id != place.user_id]
+    return any(
+        not why_not_second(one.user_id, place.organisation_id, act, now=now) and _is_about(one, now=now)
+        for one in others
+    )
+
+
+def _is_about(place: Membership, *, now: datetime) -> bool:
+    """Whether somebody has come to this place, or signed in, lately."""
+    signed_in = AuditEvent.objects.filter(action=Action.SIGN_IN_SUCCEEDED, person_id=place.user_id)
+    return place.created_at > now - AWAY_AFTER or signed_in.filter(at__gt=now - AWAY_AFTER).exists()
 
 
 def _elsewhere() -> NotAllowed:

@@ -20,6 +20,7 @@ from accounts.audit.actions import Action
 from accounts.audit.facts import Fact
 from accounts.audit.record import record
 from accounts.errors import Conflict, NotAllowed, NotFound
+from accounts.factors.forget import begin_anew, open_reset
 from accounts.factors.link_token import digest_of, fresh_token
 from accounts.identity.acting import Actor, person_acting, person_alone
 from accounts.identity.models import Membership, Organisation, User
@@ -134,7 +135,8 @@ def invitation_of(digest: str, *, now: datetime) -> Invitation:
 
 
 def accept_as_new(digest: str, *, name: str, password: str, language: str, now: datetime) -> User:
-    """Become a person here, with the roles offered.
+    """Become a person here, with the roles offered; or again, for somebody whom a reset left without a place
+    and without a way in.
 
     Errors: NotFound `invitation.gone`; Conflict `user.email_taken` (they have an account: sign in first);
     Invalid on the name, the password or the language.
@@ -143,9 +145,21 @@ def accept_as_new(digest: str, *, name: str, password: str, language: str, now: 
     user = new_user(email=invitation.email, name=name, password=password, language=language, now=now)
     with transaction.atomic():
         inviter = _take(invitation, now=now)
-        keep_user(user, actor=inviter, now=now)
+        known = User.objects.filter(email=invitation.email).first()
+        if known is not None and begins_anew(known):
+            known = User.objects.lock(known.id)
+            begin_anew(known, name=user.name, hashed_password=user.password, now=now)
+            user = User.objects.get(id=known.id)
+        else:
+            keep_user(user, actor=inviter, now=now)
         _join(invitation, user, inviter=inviter, now=now)
     return user
+
+
+def begins_anew(user: User) -> bool:
+    """Whether this person has no place left, and cannot sign in because a second step was taken away."""
+    placed = Membership.objects.filter(user=user, ended_at__isnull=True).exists()
+    return not placed and open_reset(user) is not None
 
 
 def accept_as(user: User, digest: str, *, now: datetime) -> User:

@@ -27,7 +27,7 @@ from accounts.membership.confirm import places_to_review, review_place
 from accounts.membership.duty_contacts import add_duty_contact
 from accounts.membership.members import add_member, change_roles, end_membership
 from accounts.membership.register import create_organisation, create_user
-from accounts.signing_keys.register import confirm_key
+from accounts.signing_keys.register import confirm_key, revoke_key
 from accounts.standing.measures import carry_out, propose_measure
 from accounts.standing.models import MeasureKind
 from hashsets.trust.hosted import create_hosted_key
@@ -378,3 +378,24 @@ def test_a_measure_of_staff_who_have_left_is_carried_out_by_nobody() -> None:
     with pytest.raises(Conflict) as refusal:
         carry_out(lifting.id, actor=operator.second_admin.actor, now=NOW)
     assert refusal.value.code == "measure.proposer_gone"
+
+
+def test_the_staff_stand_in_for_a_key_where_there_is_one_admin() -> None:
+    harbor, operator = cast.harbor(), cast.operator()
+    key = create_hosted_key(harbor.organisation, name="Desk", actor=harbor.admin.actor, now=NOW)
+    waiting = the_proposal()
+    assert waiting.about == "Desk"
+    assert refusal_of(operator.admin.actor) == "proposal.colleague_needed"
+    end_membership(harbor.second_admin.user.memberships.get().id, actor=harbor.admin.actor, now=NOW)
+    assert refusal_of(harbor.admin.actor) == "proposal.second_person"
+    confirm_proposal(waiting.id, actor=operator.admin.actor, now=NOW)
+    key.refresh_from_db()
+    assert (key.status, key.confirmed_by) == ("active", operator.admin.user)
+
+
+def test_a_key_that_was_confirmed_or_revoked_waits_no_more() -> None:
+    harbor = cast.harbor()
+    for end in (confirm_key, revoke_key):
+        key = create_hosted_key(harbor.organisation, name="Desk", actor=harbor.admin.actor, now=NOW)
+        end(key.id, actor=harbor.second_admin.actor, now=NOW)
+        assert not Proposal.objects.filter(state="proposed").exists()

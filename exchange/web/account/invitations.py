@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from accounts.errors import Conflict, Invalid, Refusal
 from accounts.factors.link_token import digest_of
 from accounts.identity.models import User
-from accounts.membership.invite import accept_as, accept_as_new, invitation_of
+from accounts.membership.invite import accept_as, accept_as_new, begins_anew, invitation_of
 from accounts.membership.models import Invitation
 from exchange.http.permissions import PUBLIC
 from exchange.web import fields
@@ -81,8 +81,8 @@ class AcceptInvitation(Page):
     def _form(
         self, invitation: Invitation, form: fields.Form, refusal: Refusal | None = None
     ) -> HttpResponse:
-        known = User.objects.filter(email=invitation.email).exists()
-        if known and not isinstance(self.request.user, User):
+        known = User.objects.filter(email=invitation.email).first()
+        if known is not None and not begins_anew(known) and not isinstance(self.request.user, User):
             # The address has an account: its person signs in, with their second step, and comes back here.
             return redirect_to("web:sign-in", then=reverse("web:invitation"))
         return self.show(

@@ -25,6 +25,7 @@ from accounts.factors.models import CodeApp, Passkey, PasswordReset, RecoveryCod
 from accounts.factors.password import ask_reset, use_reset
 from accounts.identity.models import User
 from accounts.identity.roles import Permission, Role
+from accounts.mail.models import OutgoingMail
 from accounts.membership.members import add_member, end_membership
 from accounts.sealing.texts import open_text
 from tests import cast
@@ -214,6 +215,7 @@ def test_the_only_admin_is_helped_by_two_of_the_staff_after_a_call_back() -> Non
 def test_the_last_of_the_staff_is_helped_by_the_host() -> None:
     operator = cast.operator()
     signed_in(operator.admin.user)
+    signed_in(operator.second_admin.user)
     email = operator.admin.user.email
     with pytest.raises(CommandError, match="There are people who can ask for this"):
         call_command("confirm_person", email, "--reset-second-step", stdout=StringIO())
@@ -279,3 +281,72 @@ def test_members_allow_no_exemption_and_take_no_step_away_as_staff() -> None:
         assert client.get(address).status_code == HTTPStatus.FORBIDDEN
         assert client.post(address, {}).status_code == HTTPStatus.FORBIDDEN
     assert Role.ADMIN in harbor.admin.user.memberships.get().roles
+
+
+def test_whoever_lost_the_password_too_begins_anew_by_an_invitation() -> None:
+    harbor = cast.harbor()
+    user = harbor.approver.user
+    signed_in(user)
+    take_away(harbor, harbor.approver)
+    admin = signed_in(harbor.admin.user)
+    invite = {"email": user.email, "roles": ["approver"], "language": "en"}
+    assert admin.post("/organisation/people/invite", invite).status_code == HTTPStatus.CONFLICT, "still here"
+    admin.post(f"/organisation/people/{place_of(harbor.approver)}/end")
+    admin.post("/organisation/people/invite", invite)
+    client = Client()
+    client.get(link_in(next(one for one in letters() if "/invitations/" in one.body)))
+    assert "Choose a password" in text_of(client.get("/invitations"))
+    answer = client.post("/invitations", {"name": "Asha", "password": "an-entirely-other-password"})
+    assert answer.headers["Location"] == "/sign-in/set-up"
+    assert new_app(client, user).status_code == HTTPStatus.OK
+    assert "_auth_user_id" in client.session
+    place = user.memberships.get(ended_at=None)
+    assert place.roles_in_force == [], "the place waits for a second admin like any other"
+    assert is_after_reset(user.id, now=timezone.now()), "and the reset counts for 72 hours"
+
+
+def test_an_invitation_is_no_way_into_an_account_that_has_a_place() -> None:
+    harbor, lumen = cast.harbor(), cast.lumen()
+    user = harbor.approver.user
+    take_away(harbor, harbor.approver)
+    admin = signed_in(lumen.admin.user)
+    invite = {"email": user.email, "roles": ["viewer"], "language": "en"}
+    admin.post("/organisation/people/invite", invite)
+    client = Client()
+    client.get(link_in(next(one for one in letters() if "/invitations/" in one.body)))
+    assert client.get("/invitations").headers["Location"].startswith("/sign-in")
+    client.post("/invitations", {"name": "Asha", "password": "an-entirely-other-password"})
+    user.refresh_from_db()
+    assert user.check_password(cast.PASSWORD)
+    assert not user.memberships.filter(organisation=lumen.organisation).exists()
+
+
+def test_the_staff_help_where_the_other_admin_has_long_been_away() -> None:
+    harbor, operator = cast.harbor(), cast.operator()
+    later = cast.NOW + timedelta(days=15)
+    with pytest.raises(NotAllowed) as refusal:
+        propose_reset(place_of(harbor.admin), note="Called.", actor=operator.admin.actor, now=cast.NOW)
+    assert refusal.value.code == "factor.colleague_needed"
+    waiting = propose_reset(place_of(harbor.admin), note="Called.", actor=operator.admin.actor, now=later)
+    told = OutgoingMail.objects.filter(kind="account.proposal.second-step").values_list("address", flat=True)
+    assert harbor.second_admin.user.email in set(told), "who may then say that nothing is lost"
+    confirm_proposal(waiting.id, actor=operator.second_admin.actor, now=later)
+    assert is_after_reset(harbor.admin.user.id, now=later)
+
+
+def test_whoever_submitted_lets_nobody_off_for_it() -> None:
+    operator = cast.operator()
+    harbor = cast.harbor()
+    take_away(harbor, harbor.approver)
+    now, who = timezone.now(), harbor.approver.user.id
+    proposal = propose_exemption(
+        email=harbor.approver.user.email, act="submission.approve", subject_id="7b1c", note="Spoke.",
+        actor=operator.admin.actor, now=now,
+    )  # fmt: skip
+    confirm_proposal(proposal.id, actor=operator.second_admin.actor, now=now)
+    for submitter in (operator.admin, operator.second_admin, harbor.contributor):
+        act = Act(
+            Permission.SUBMISSION_APPROVE, "submission.approve", "submission", "7b1c", submitter.user.id
+        )
+        reason = why_not_second(who, harbor.organisation.id, act, now=now)
+        assert bool(reason) == (submitter is not harbor.contributor)
