@@ -17,6 +17,7 @@ from accounts.factors.forget import make_reset
 from accounts.identity.acting import Actor
 from accounts.membership.confirm import confirm_place
 from accounts.sign_on.arrange import make_sign_on
+from accounts.signing_keys.register import make_key
 
 Make = Callable[..., Any]
 MAKE: Final[Mapping[str, Make]] = {
@@ -24,6 +25,7 @@ MAKE: Final[Mapping[str, Make]] = {
     ProposalKind.SIGN_ON: make_sign_on,
     ProposalKind.SECOND_STEP: make_reset,
     ProposalKind.EXEMPTION: make_exemption,
+    ProposalKind.KEY: make_key,
 }
 
 

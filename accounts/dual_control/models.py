@@ -20,6 +20,7 @@ class ProposalKind(models.TextChoices):
     SIGN_ON = "sign-on", "single sign-on"
     SECOND_STEP = "second-step", "taking a second step away"
     EXEMPTION = "exemption", "one act within 72 hours of a reset"
+    KEY = "key", "a signing key"
     LIST_SETTINGS = "list-settings", "what a list states"
     LIST_FINDABLE = "list-findable", "letting members find a list"
     LIST_SIGNERS = "list-signers", "the keys that sign a list"
@@ -97,6 +98,12 @@ class Proposal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.organisation_id}"
+
+    @property
+    def about(self) -> str:
+        """Whom or what it is about, by name; the organisation when it is about nothing smaller."""
+        named = self.asked.get("list") or ", ".join(self.asked.get("keys", ()))
+        return str(self.person or named or self.organisation)
 
 
 class SecondStepReset(models.Model):

@@ -33,12 +33,16 @@ STAND_IN: Final = Permission.ORGANISATION_MANAGE
 MOST_ELSEWHERE: Final = 200
 # What a member may not do while it is read-only, or under a condition, nobody confirms for it either.
 RIGHTS: Final[Mapping[str, Permission]] = {
+    ProposalKind.KEY: Permission.KEY_MANAGE,
     ProposalKind.LIST_SETTINGS: Permission.LIST_MANAGE,
     ProposalKind.LIST_FINDABLE: Permission.LIST_MANAGE,
     ProposalKind.LIST_SIGNERS: Permission.LIST_MANAGE,
     ProposalKind.LIST_GIVE: Permission.LIST_MANAGE,
     ProposalKind.LIST_TAKE: Permission.LIST_MANAGE,
 }
+
+# A key is brought by whoever arranges keys, or by whoever signs with it.
+ALSO_PROPOSED_BY: Final[Mapping[str, Permission]] = {ProposalKind.KEY: Permission.RELEASE_SIGN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,8 @@ def propose(
         asked=dict(asked.values),
         sealed_secret=asked.sealed_secret,
         note=asked.note,
-        proposed_by_id=actor.person(),
+        # Whoever issued a credential answers for what it proposes.
+        proposed_by_id=actor.person_id or actor.person(),
         proposed_for_id=actor.organisation(),
         created_at=now,
         expires_at=now + PROPOSAL_LASTS,
@@ -209,8 +214,11 @@ def end_proposal(proposal_id: UUID, *, actor: Actor, now: datetime) -> Proposal:
 def require_proposer(proposal: Proposal, *, actor: Actor, now: datetime) -> None:
     """Whoever proposed must be able to propose now. Errors: Conflict `proposal.proposer_gone`."""
     own = proposal.proposed_for_id == proposal.organisation_id
-    act = act_of(proposal, right_of(proposal) if own else STAND_IN)
-    if why_not_second(proposal.proposed_by_id, proposal.proposed_for_id, act, now=now):
+    rights = (
+        {right_of(proposal), ALSO_PROPOSED_BY.get(proposal.kind, right_of(proposal))} if own else {STAND_IN}
+    )
+    by, where = proposal.proposed_by_id, proposal.proposed_for_id
+    if all(why_not_second(by, where, act_of(proposal, right), now=now) for right in rights):
         raise noted(
             Conflict(
                 "Whoever proposed this could not propose it any more.",

@@ -11,14 +11,17 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from accounts.audit.actions import Action
 from accounts.audit.record import record
 from accounts.dual_control.independence import Act, require_second, why_not_second
+from accounts.dual_control.models import Proposal, ProposalKind, ProposalState
+from accounts.dual_control.propose import Asked, make, propose
 from accounts.dual_control.refused import noted
 from accounts.errors import Conflict, Invalid, NotAllowed, NotFound
 from accounts.identity.acting import Actor
-from accounts.identity.models import Organisation
+from accounts.identity.models import ConfirmedAs, Organisation
 from accounts.identity.roles import Permission
 from accounts.signing_keys.models import KEY_MOVES, Custody, SigningKey, SigningKeyStatus
 from accounts.signing_keys.possession import PublicKey, check_possession, read_public_key
@@ -66,6 +69,23 @@ def register_public_key(
     with transaction.atomic():
         signing_key = _insert(organisation, key, name=label, custody=custody, actor=actor, now=now)
         _record(Action.KEY_REGISTERED, signing_key, actor=actor, now=now)
+        asked = Asked(ProposalKind.KEY, str(signing_key.id), {"keys": [label], "keyid": signing_key.keyid})
+        propose(organisation, asked, actor=actor, now=now)
+    return signing_key
+
+
+def make_key(proposal: Proposal, *, actor: Actor, now: datetime) -> SigningKey:
+    """Confirm a key where it waits with everything else: a second admin, or whoever stands in for one. In the
+    caller's transaction.
+
+    Errors: those of `accounts.dual_control.propose.make`; Conflict `key.move`.
+    """
+    make(proposal, actor=actor, now=now)
+    signing_key = SigningKey.objects.get(id=UUID(proposal.subject_id))
+    _move(
+        signing_key, SigningKeyStatus.PENDING, SigningKeyStatus.ACTIVE, confirmed_by_id=proposal.decided_by_id
+    )
+    _record(Action.KEY_CONFIRMED, signing_key, actor=actor, now=now)
     return signing_key
 
 
@@ -89,8 +109,17 @@ def confirm_key(key_id: UUID, *, actor: Actor, now: datetime) -> SigningKey:
         require_second(actor, _confirming(key_id, Permission.KEY_MANAGE), now=now)
         _require_registrar(signing_key, actor=actor, now=now)
         _move(signing_key, SigningKeyStatus.PENDING, SigningKeyStatus.ACTIVE, confirmed_by_id=second)
+        _proposals_of(signing_key).update(
+            state=ProposalState.MADE, decided_by_id=second, decided_as=ConfirmedAs.COLLEAGUE, decided_at=now
+        )
         _record(Action.KEY_CONFIRMED, signing_key, actor=actor, now=now)
     return signing_key
+
+
+def _proposals_of(signing_key: SigningKey) -> QuerySet[Proposal]:
+    return Proposal.objects.filter(
+        kind=ProposalKind.KEY, subject_id=str(signing_key.id), state=ProposalState.PROPOSED
+    )
 
 
 def _confirming(key_id: UUID, permission: Permission) -> Act:
@@ -130,6 +159,7 @@ def revoke_key(key_id: UUID, *, actor: Actor, now: datetime, reason: str = "") -
         signing_key = _own_key(key_id, actor)
         origin = SigningKeyStatus(signing_key.status)
         _move(signing_key, origin, SigningKeyStatus.REVOKED, revoked_at=now)
+        _proposals_of(signing_key).update(state=ProposalState.ENDED, decided_at=now)
         _record(Action.KEY_REVOKED, signing_key, actor=actor, now=now, reason=why)
     return signing_key
 
@@ -170,7 +200,7 @@ def _move(
     signing_key: SigningKey,
     origin: SigningKeyStatus,
     target: SigningKeyStatus,
-    **also: UUID | datetime,
+    **also: UUID | datetime | None,
 ) -> None:
     """Move the key, or refuse when it is not, or no longer, in `origin`."""
     changed = 0

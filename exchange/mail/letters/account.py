@@ -55,6 +55,15 @@ ACCOUNT: Final[Mapping[str, Letter]] = {
         _("Look at what waits"),
         _("Every admin and duty contact of %(organisation)s gets this letter."),
     ),
+    "account.proposal.key": Letter(
+        _("A signing key of %(organisation)s waits for a second person"),
+        (
+            _("%(who)s has registered a key for %(organisation)s."),
+            _("Until another admin confirms it, nothing is signed with it. Compare its id with its holder."),
+        ),
+        _("Look at what waits"),
+        _("Every admin and duty contact of %(organisation)s gets this letter."),
+    ),
     **dict.fromkeys(
         (
             "account.proposal.list-settings",

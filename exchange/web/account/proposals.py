@@ -27,7 +27,7 @@ from exchange.web.account.answers import form_status
 from exchange.web.account.words import ROLE
 from exchange.web.contribute.statement_form import statement_rows
 from exchange.web.door import Page
-from exchange.web.fields import Form, Option
+from exchange.web.fields import Field, Form, Option
 from exchange.web.words import Words, word
 from hashsets.lists.change import statement_of, wanted_by
 from hashsets.lists.models import HashList
@@ -39,6 +39,7 @@ WHAT: Words = {
     ProposalKind.SIGN_ON: gettext_lazy("Single sign-on"),
     ProposalKind.SECOND_STEP: gettext_lazy("A second step is taken away"),
     ProposalKind.EXEMPTION: gettext_lazy("One act soon after a reset"),
+    ProposalKind.KEY: gettext_lazy("A signing key"),
     ProposalKind.LIST_SETTINGS: gettext_lazy("A change of a list"),
     ProposalKind.LIST_FINDABLE: gettext_lazy("Members may find a list and ask for it"),
     ProposalKind.LIST_SIGNERS: gettext_lazy("The keys that sign a list"),
@@ -56,6 +57,9 @@ CHECK: Words = {
         "Call the person back on a number that you know before you confirm it."
     ),
     ProposalKind.EXEMPTION: gettext_lazy("Speak to the person before you confirm it."),
+    ProposalKind.KEY: gettext_lazy(
+        "Compare the key id with its holder by telephone. Lists that name it can be signed with it."
+    ),
     ProposalKind.LIST_SETTINGS: gettext_lazy("It lets more people read the list, or fewer people decide."),
     ProposalKind.LIST_FINDABLE: gettext_lazy("Every member then knows that the list exists."),
     ProposalKind.LIST_SIGNERS: gettext_lazy(
@@ -71,12 +75,10 @@ CHECK: Words = {
 ACT: Words = {
     "submission.approve": gettext_lazy("Approve a submission"),
     "submission.agree": gettext_lazy("Agree to a submission for the exchange"),
-    "proposal.make": gettext_lazy("Confirm a proposal about people or sign-on"),
+    "proposal.make": gettext_lazy("Confirm a proposal about people, sign-on or lists"),
     "membership.review": gettext_lazy("Review a place"),
     "sign_on.agree": gettext_lazy("Agree to a provider’s second factor"),
     "key.confirm": gettext_lazy("Confirm a signing key"),
-    "list_change.confirm": gettext_lazy("Make a change of a list"),
-    "transfer.confirm": gettext_lazy("Confirm the handing over of a list"),
     "access.agree": gettext_lazy("Agree to give a list out"),
     "measure.carry_out": gettext_lazy("Carry a measure out"),
     "decision.take": gettext_lazy("Take a decision about an application"),
@@ -93,6 +95,7 @@ FIELD: Words = {
     "taker": gettext_lazy("Goes to"),
     "giver": gettext_lazy("Comes from"),
     "keys": gettext_lazy("Keys that sign"),
+    "keyid": gettext_lazy("Key id"),
     "threshold": gettext_lazy("How many of them must sign"),
     "act": gettext_lazy("Act"),
     "subject_id": gettext_lazy("About"),
@@ -159,70 +162,64 @@ class Proposals(Page):
         return self.show("web/account/proposals.html", cards=cards, staff=actor.is_over_exchange)
 
 
-class AskReset(Page):
-    """The exchange's staff, about a member's only admin, or somebody who belongs to several members."""
+class StaffAsk(Page):
+    """A form by which the exchange's staff propose something about a person: `fields` and what it does."""
 
     needs: ClassVar = {"GET": person(STAND_IN), "POST": person(STAND_IN)}
+    asked: ClassVar[tuple[Field, ...]] = ()
+    title: ClassVar[Promise | str] = ""
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
-        return self._form(fields.blank(*RESET))
+        return self._form(fields.blank(*self.asked))
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
-        form = fields.posted(request, *RESET)
+        form = fields.posted(request, *self.asked)
         try:
-            propose_reset(
-                _place_of(form.value("email")),
-                note=form.value("note"),
-                leave_passkeys="yes" in form.values("leave_passkeys"),
-                actor=self.actor,
-                now=self.now,
-            )
+            self.propose(form)
         except (Invalid, Conflict, NotAllowed, NotFound) as refusal:
             return self._form(form.refused(refusal), refusal)
         messages.success(request, _("Proposed. Nothing changes until another person confirms it."))
         return HttpResponseRedirect(reverse("web:proposals"))
 
+    def propose(self, form: Form) -> None:
+        raise NotImplementedError
+
     def _form(self, form: Form, refusal: Refusal | None = None) -> HttpResponse:
         return self.show(
-            "web/account/ask_staff.html",
-            form=form,
-            status=form_status(refusal),
-            title=_("Take a second step away"),
-            action=reverse("web:ask-reset"),
+            "web/account/ask_staff.html", form=form, status=form_status(refusal), title=self.title
         )
 
 
-class AskExemption(Page):
-    """The exchange's staff let somebody be the second person of one act, soon after a reset."""
+class AskReset(StaffAsk):
+    """About a member's only admin, or somebody who belongs to several members."""
 
-    needs: ClassVar = {"GET": person(STAND_IN), "POST": person(STAND_IN)}
+    asked = RESET
+    title = gettext_lazy("Take a second step away")
 
-    def get(self, request: HttpRequest) -> HttpResponseBase:
-        return self._form(fields.blank(*EXEMPTION))
+    def propose(self, form: Form) -> None:
+        propose_reset(
+            _place_of(form.value("email")),
+            note=form.value("note"),
+            leave_passkeys="yes" in form.values("leave_passkeys"),
+            actor=self.actor,
+            now=self.now,
+        )
 
-    def post(self, request: HttpRequest) -> HttpResponseBase:
-        form = fields.posted(request, *EXEMPTION)
-        try:
-            propose_exemption(
-                email=form.value("email"),
-                act=form.value("act"),
-                subject_id=form.value("subject_id"),
-                note=form.value("note"),
-                actor=self.actor,
-                now=self.now,
-            )
-        except (Invalid, Conflict, NotFound) as refusal:
-            return self._form(form.refused(refusal), refusal)
-        messages.success(request, _("Proposed. Nothing changes until another person confirms it."))
-        return HttpResponseRedirect(reverse("web:proposals"))
 
-    def _form(self, form: Form, refusal: Refusal | None = None) -> HttpResponse:
-        return self.show(
-            "web/account/ask_staff.html",
-            form=form,
-            status=form_status(refusal),
-            title=_("Allow one act soon after a reset"),
-            action=reverse("web:ask-exemption"),
+class AskExemption(StaffAsk):
+    """Let somebody be the second person of one act, soon after a reset."""
+
+    asked = EXEMPTION
+    title = gettext_lazy("Allow one act soon after a reset")
+
+    def propose(self, form: Form) -> None:
+        propose_exemption(
+            email=form.value("email"),
+            act=form.value("act"),
+            subject_id=form.value("subject_id"),
+            note=form.value("note"),
+            actor=self.actor,
+            now=self.now,
         )
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from django.db.models import Q
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -15,7 +14,6 @@ from accounts.dual_control.propose import open_proposals
 from accounts.identity.acting import Actor
 from accounts.identity.roles import Permission
 from accounts.membership.confirm import places_to_review
-from accounts.signing_keys.models import SigningKey, SigningKeyStatus
 from hashsets.lists.models import HashList
 from hashsets.trust.models import RoleName, TransferState
 from hashsets.trust.transfer import transfers_of
@@ -23,7 +21,6 @@ from hashsets.trust.transfer import transfers_of
 MOST: Final = 10  # of each kind: more than these are found on the pages themselves
 SECOND_PERSON: Final = _("Confirm or end what waits for a second person")
 REVIEW: Final = _("Look at a place from before places were confirmed")
-CONFIRM: Final = _("Confirm a signing key")
 OFFERED: Final = _("Take over or decline a list")
 AGAIN: Final = _("Sign again what is published")
 
@@ -44,8 +41,6 @@ def arrangements_for(actor: Actor, *, now: datetime) -> list[Arrangement]:
         found += _places_before(actor)
     if actor.may(Permission.RELEASE_SIGN):
         found += _signed_again(actor)
-    if actor.may(Permission.KEY_MANAGE):
-        found += _keys(actor)
     if actor.may(Permission.LIST_MANAGE):
         found += _offers(actor)
     return found
@@ -63,7 +58,7 @@ def _second_person(actor: Actor, *, now: datetime) -> list[Arrangement]:
     return [
         Arrangement(
             SECOND_PERSON,
-            str(one.person or one.asked.get("list") or one.organisation),
+            one.about,
             reverse("web:proposals"),
         )
         for one in waiting[:MOST]
@@ -79,14 +74,6 @@ def _signed_again(actor: Actor) -> list[Arrangement]:
     waiting = HashList.objects.owned_by(actor).filter(repository__awaited_files__role=RoleName.LIST)
     lists = waiting.order_by("title", "id")[:MOST]
     return [Arrangement(AGAIN, one.title, reverse("web:renewal", args=[one.id])) for one in lists]
-
-
-def _keys(actor: Actor) -> list[Arrangement]:
-    pending = SigningKey.objects.filter(
-        organisation_id=actor.organisation(), status=SigningKeyStatus.PENDING
-    ).exclude(Q(registered_by_id=actor.person_id) | Q(registered_by__isnull=True))
-    keys = pending.order_by("created_at")[:MOST]
-    return [Arrangement(CONFIRM, one.name, reverse("web:key", args=[one.id])) for one in keys]
 
 
 def _offers(actor: Actor) -> list[Arrangement]:
