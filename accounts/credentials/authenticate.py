@@ -80,7 +80,7 @@ def _actor(credential: Credential, place: Membership) -> Actor:
     """
     known = {permission.value for permission in Permission}
     scopes = {Permission(name) for name in credential.scopes if name in known}
-    if not set(place.confirmed_roles).intersection(place.roles):
+    if not place.confirms(Permission.CREDENTIAL_MANAGE):
         scopes -= TWO_PERSON_SCOPES
     is_test = credential.mode != LIVE
     return Actor(

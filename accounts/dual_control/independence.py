@@ -23,7 +23,7 @@ from uuid import UUID
 
 from accounts.dual_control.models import RESET_COUNTS_FOR, Exemption, SecondStepReset
 from accounts.dual_control.refused import noted
-from accounts.errors import NotAllowed
+from accounts.errors import Conflict, NotAllowed
 from accounts.identity.acting import Actor
 from accounts.identity.models import Membership
 from accounts.identity.roles import Permission, permissions_of
@@ -106,11 +106,7 @@ def is_after_reset(person_id: UUID, *, now: datetime) -> bool:
     """Whether the person's second step was taken away, and they have not proven themselves since, or did so
     less than 72 hours ago.
     """
-    resets = SecondStepReset.objects.filter(user_id=person_id)
-    newest = resets.order_by("-at", "-id").first()
-    if newest is None:
-        return False
-    return newest.proven_at is None or now < newest.proven_at + RESET_COUNTS_FOR
+    return person_id in people_after_reset([person_id], now=now)
 
 
 def people_after_reset(person_ids: Collection[UUID], *, now: datetime) -> set[UUID]:
@@ -127,3 +123,11 @@ def _is_exempt(person_id: UUID, act: Act) -> bool:
     named = Exemption.objects.filter(user_id=person_id, act=act.name, subject_id=act.subject_id)
     # Without a first side the filters leave nothing out.
     return named.exclude(proposed_by_id=act.first).exclude(confirmed_by_id=act.first).exists()
+
+
+def require_still(
+    person_id: UUID, organisation_id: UUID, act: Act, refusal: Conflict, *, actor: Actor, now: datetime
+) -> None:
+    """Refuse in these words when whoever began something could not begin it now. Errors: `refusal`."""
+    if why_not_second(person_id, organisation_id, act, now=now):
+        raise noted(refusal, actor=actor, subject_type=act.subject_type, subject_id=act.subject_id)

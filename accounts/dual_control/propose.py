@@ -20,17 +20,18 @@ from accounts.audit.actions import Action
 from accounts.audit.facts import Fact
 from accounts.audit.record import record
 from accounts.dual_control.independence import Act, people_after_reset, require_second, why_not_second
+from accounts.dual_control.letters import tell_organisation
 from accounts.dual_control.models import PROPOSAL_LASTS, Proposal, ProposalKind, ProposalState
 from accounts.dual_control.refused import noted
 from accounts.errors import Conflict, NotAllowed, NotFound
 from accounts.identity.acting import Actor, ActorKind
 from accounts.identity.models import ConfirmedAs, Membership, Organisation, OrganisationKind, User
 from accounts.identity.roles import Permission, Role
-from accounts.mail.queue import queue_mail
 
 ARRANGE: Final = Permission.MEMBER_MANAGE
 STAND_IN: Final = Permission.ORGANISATION_MANAGE
 MOST_ELSEWHERE: Final = 200
+MOST_LOOKED_AT: Final = 5_000
 # What a member may not do while it is read-only, or under a condition, nobody confirms for it either.
 RIGHTS: Final[Mapping[str, Permission]] = {
     ProposalKind.KEY: Permission.KEY_MANAGE,
@@ -58,19 +59,15 @@ class Asked:
     id: UUID | None = None  # given when a secret was sealed for it already
 
 
-def propose(
-    organisation: Organisation, asked: Asked, *, actor: Actor, now: datetime, replace: bool = False
-) -> Proposal:
+def propose(organisation: Organisation, asked: Asked, *, actor: Actor, now: datetime) -> Proposal:
     """Keep what one person asks for until a second one makes it. In the caller's transaction.
 
-    `replace` ends an open proposal about the same thing; else it refuses.
     Errors: Conflict `proposal.waits`.
     """
     waiting = Proposal.objects.filter(
         kind=asked.kind, subject_id=asked.subject_id, state=ProposalState.PROPOSED
     )
-    stale = waiting if replace else waiting.filter(expires_at__lte=now)
-    stale.update(state=ProposalState.ENDED, decided_at=now, sealed_secret="")
+    waiting.filter(expires_at__lte=now).update(state=ProposalState.ENDED, decided_at=now, sealed_secret="")
     named = {"id": asked.id} if asked.id else {}
     proposal = Proposal(
         **named,
@@ -109,13 +106,20 @@ def open_proposals(actor: Actor, *, now: datetime) -> list[Proposal]:
         return list(shown)
     elsewhere = Proposal.objects.open(now).exclude(organisation_id=actor.organisation())
     others = elsewhere.select_related("person", "proposed_by", "organisation").order_by("created_at", "id")
-    return [*shown, *without_colleague(others[:MOST_ELSEWHERE], now=now)]
+    found = list(shown)
+    # Most of them have a colleague: look on until enough are found that have none.
+    for start in range(0, MOST_LOOKED_AT, MOST_ELSEWHERE):
+        looked_at = list(others[start : start + MOST_ELSEWHERE])
+        found += without_colleague(looked_at, now=now)
+        if len(looked_at) < MOST_ELSEWHERE or len(found) >= MOST_ELSEWHERE:
+            break
+    return found
 
 
 def without_colleague(proposals: Collection[Proposal], *, now: datetime) -> list[Proposal]:
     """Those that no admin of their organisation could confirm now, so that the exchange's staff stand in.
 
-    Three questions to the database, however many there are.
+    Two questions to the database, however many there are.
     """
     ordinary = [one for one in proposals if not is_for_staff(one)]
     where = {one.organisation_id for one in ordinary}
@@ -170,13 +174,26 @@ def staff_for(proposal: Proposal, *, now: datetime) -> list[UUID]:
 def make(proposal: Proposal, *, actor: Actor, now: datetime) -> ConfirmedAs:
     """Mark a proposal as made by a second person; the caller's transaction brings about what it asks for.
 
-    (1) who acts is somebody else, (2) may be the second here, (3) and whoever proposed still could.
+    (1) who acts is somebody else, (2) may be the second here, (3) whoever proposed still could, (4) and the
+    organisation may do it at all now, whoever stands in.
     Errors: NotFound `proposal.not_found`; NotAllowed `actor.person_needed`, `permission.missing`,
     `proposal.second_person`, `proposal.own`, `proposal.colleague_needed`, `second_person.…`; Conflict
-    `proposal.proposer_gone`.
+    `proposal.proposer_gone`, `proposal.not_now`.
     """
     as_what, person = _second(proposal, actor, now=now)
-    require_proposer(proposal, actor=actor, now=now)  # (3)
+    if not proposer_counts(proposal, now=now):  # (3)
+        gone = Conflict(
+            "Whoever proposed this could not propose it any more.",
+            code="proposal.proposer_gone",
+            advice="End the proposal, and propose it again if it is right.",
+        )
+        raise noted(gone, actor=actor, subject_type="proposal", subject_id=proposal.id)
+    if not proposal.organisation.leaves(frozenset({right_of(proposal)})):  # (4)
+        raise Conflict(
+            "The organisation may not do this at the moment.",
+            code="proposal.not_now",
+            advice="It is read-only, or under a condition: see its membership.",
+        )
     moved = Proposal.objects.open(now).filter(id=proposal.id)
     if not moved.update(
         state=ProposalState.MADE, decided_by_id=person, decided_as=as_what.value, decided_at=now
@@ -211,24 +228,14 @@ def end_proposal(proposal_id: UUID, *, actor: Actor, now: datetime) -> Proposal:
     return proposal
 
 
-def require_proposer(proposal: Proposal, *, actor: Actor, now: datetime) -> None:
-    """Whoever proposed must be able to propose now. Errors: Conflict `proposal.proposer_gone`."""
+def proposer_counts(proposal: Proposal, *, now: datetime) -> bool:
+    """Whether whoever proposed could propose it now."""
     own = proposal.proposed_for_id == proposal.organisation_id
     rights = (
         {right_of(proposal), ALSO_PROPOSED_BY.get(proposal.kind, right_of(proposal))} if own else {STAND_IN}
     )
     by, where = proposal.proposed_by_id, proposal.proposed_for_id
-    if all(why_not_second(by, where, act_of(proposal, right), now=now) for right in rights):
-        raise noted(
-            Conflict(
-                "Whoever proposed this could not propose it any more.",
-                code="proposal.proposer_gone",
-                advice="End the proposal, and propose it again if it is right.",
-            ),
-            actor=actor,
-            subject_type="proposal",
-            subject_id=proposal.id,
-        )
+    return any(not why_not_second(by, where, act_of(proposal, right), now=now) for right in rights)
 
 
 def right_of(proposal: Proposal) -> Permission:
@@ -298,23 +305,12 @@ def _require_somebody_else(proposal: Proposal, actor: Actor, person: UUID) -> No
 
 def tell_arrangers(organisation: Organisation, letter: str, proposal: Proposal, *, now: datetime) -> None:
     """A letter to every admin and duty contact of the organisation, and to the staff where they stand in."""
-    facts = {
-        "organisation": organisation.name,
-        "who": str(proposal.proposed_by),
-        "whom": str(proposal.person) if proposal.person else organisation.name,
-    }
-    readers: dict[UUID, User] = {}
-    living = Membership.objects.current().filter(organisation=organisation).select_related("user")
-    for one in living.with_role(Role.ADMIN):
-        readers[one.user_id] = one.user
+    staff: list[User] = []
     if without_colleague([proposal], now=now):
-        staff = Membership.objects.current().filter(organisation__kind=OrganisationKind.OPERATOR)
-        for one in staff.select_related("user").with_role(Role.EXCHANGE_ADMIN):
-            readers[one.user_id] = one.user
-    for reader in readers.values():
-        queue_mail(letter, to=reader, facts=facts, path="/organisation/proposals", now=now)
-    for contact in organisation.duty_contacts.filter(ended_at__isnull=True):
-        queue_mail(letter, to=contact.email, language=contact.language, facts=facts, now=now)
+        living = Membership.objects.current().filter(organisation__kind=OrganisationKind.OPERATOR)
+        staff = [one.user for one in living.select_related("user").with_role(Role.EXCHANGE_ADMIN)]
+    facts = {"who": str(proposal.proposed_by), "whom": proposal.about}
+    tell_organisation(letter, organisation, facts=facts, also=staff, path="/organisation/proposals", now=now)
 
 
 def record_proposal(

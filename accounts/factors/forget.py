@@ -94,7 +94,7 @@ def propose_reset(
 def make_reset(proposal: Proposal, *, actor: Actor, now: datetime) -> User:
     """Take it away, as a second person. In the caller's transaction.
 
-    Errors: those of `accounts.dual_control.propose.make`; Conflict `proposal.outdated` when the person has
+    Errors: those of `accounts.dual_control.propose.make`; Conflict `reset.person_left` when the person has
     left meanwhile; NotAllowed `factor.elsewhere` when they have joined another organisation.
     """
     as_what = make(proposal, actor=actor, now=now)
@@ -106,7 +106,7 @@ def make_reset(proposal: Proposal, *, actor: Actor, now: datetime) -> User:
     else:
         living = places.filter(organisation_id=proposal.organisation_id).exists()
     if person is None or not living:
-        raise Conflict("This person has left since.", code="proposal.outdated")
+        raise Conflict("This person has left since.", code="reset.person_left")
     if not is_for_staff(proposal) and of_others.exists():
         raise _elsewhere()
     facts: dict[str, Fact] = {
@@ -281,6 +281,7 @@ def _reset(reset: SecondStepReset, *, leave_passkeys: bool, facts: dict[str, Fac
         subject_type="user",
         subject_id=user.id,
         organisation_id=Membership.objects.filter(user=user, ended_at__isnull=True)
+        .order_by("created_at", "id")
         .values_list("organisation_id", flat=True)
         .first(),
         now=now,

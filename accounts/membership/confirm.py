@@ -15,6 +15,7 @@ from accounts.audit.record import record
 from accounts.dual_control.independence import Act, require_second
 from accounts.dual_control.models import Proposal
 from accounts.dual_control.propose import make
+from accounts.dual_control.refused import noted
 from accounts.errors import Conflict, NotAllowed, NotFound
 from accounts.identity.acting import Actor
 from accounts.identity.models import ConfirmedAs, Membership, Organisation
@@ -75,9 +76,10 @@ def review_place(membership_id: int, *, actor: Actor, now: datetime) -> Membersh
     act = Act(Permission.MEMBER_MANAGE, "membership.review", "membership", str(membership_id))
     person = require_second(actor, act, now=now)
     if person == place.user_id:
-        raise NotAllowed(
+        own = NotAllowed(
             "Nobody reviews their own place.", code="membership.own", advice="Ask another admin."
         )
+        raise noted(own, actor=actor, subject_type="membership", subject_id=membership_id)
     with transaction.atomic():
         before = Membership.objects.filter(
             id=place.id, confirmed_as=ConfirmedAs.BEFORE, ended_at__isnull=True

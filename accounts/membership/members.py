@@ -65,8 +65,8 @@ def add_member(
             raise Conflict(
                 "This person belongs to the organisation already.", code="membership.exists"
             ) from None
-        _record_membership(Action.MEMBERSHIP_ADDED, membership, actor=actor, now=now)
         _ask_second(membership, actor=actor, now=now)
+        _record_membership(Action.MEMBERSHIP_ADDED, membership, actor=actor, now=now)
     return membership
 
 
@@ -92,8 +92,8 @@ def change_roles(membership_id: int, *, roles: Iterable[str], actor: Actor, now:
         membership.save()
         _require_admin_left(membership.organisation)
         _end_proposals(membership, now=now)
-        _record_membership(Action.MEMBERSHIP_CHANGED, membership, actor=actor, now=now, before=before)
         _ask_second(membership, actor=actor, now=now)
+        _record_membership(Action.MEMBERSHIP_CHANGED, membership, actor=actor, now=now, before=before)
     return membership
 
 
@@ -155,7 +155,7 @@ def _ask_second(membership: Membership, *, actor: Actor, now: datetime) -> None:
         {"roles": list(membership.roles)},
         person=membership.user,
     )
-    propose(membership.organisation, asked, actor=actor, now=now, replace=True)
+    propose(membership.organisation, asked, actor=actor, now=now)
 
 
 def _end_proposals(membership: Membership, *, now: datetime) -> None:

@@ -134,9 +134,11 @@ def remove_sign_on(organisation: Organisation, *, actor: Actor, now: datetime) -
         row = SignOn.objects.filter(organisation=organisation).first()
         if row is None:
             raise _none()
-        _record(Action.SIGN_ON_REMOVED, row, actor=actor, now=now, facts={"issuer": row.issuer})
         tell_organisation("account.sign_on_removed", organisation, facts={"who": actor.label}, now=now)
+        row_id = row.id
         row.delete()
+        row.id = row_id  # the event names it
+        _record(Action.SIGN_ON_REMOVED, row, actor=actor, now=now, facts={"issuer": row.issuer})
 
 
 def agree_on_second_factor(sign_on_id: UUID, *, actor: Actor, now: datetime) -> SignOn:

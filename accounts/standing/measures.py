@@ -18,7 +18,7 @@ from django.db import IntegrityError, transaction
 from accounts.audit.actions import Action
 from accounts.audit.facts import Fact
 from accounts.audit.record import record
-from accounts.dual_control.independence import Act, require_second, why_not_second
+from accounts.dual_control.independence import Act, require_second, require_still
 from accounts.dual_control.refused import noted
 from accounts.errors import Conflict, Invalid, NotAllowed, NotFound
 from accounts.identity.acting import Actor
@@ -129,17 +129,12 @@ def begin_carrying_out(measure_id: UUID, *, note: str, actor: Actor, now: dateti
         raise noted(own, actor=actor, subject_type="measure", subject_id=measure_id)
     act = Act(Permission.ORGANISATION_MANAGE, "measure.carry_out", "measure", str(measure_id))
     require_second(actor, act, now=now)
-    if why_not_second(measure.proposed_by_id, actor.organisation(), act, now=now):
-        raise noted(
-            Conflict(
-                "Whoever proposed this measure could not propose it any more.",
-                code="measure.proposer_gone",
-                advice="Drop it, and propose it again if it is right.",
-            ),
-            actor=actor,
-            subject_type="measure",
-            subject_id=measure_id,
-        )
+    gone = Conflict(
+        "Whoever proposed this measure could not propose it any more.",
+        code="measure.proposer_gone",
+        advice="Drop it, and propose it again if it is right.",
+    )
+    require_still(measure.proposed_by_id, actor.organisation(), act, gone, actor=actor, now=now)
     if organisation.status not in _FROM[measure.kind]:
         raise Conflict("The member's state has changed since.", code="measure.state")
     if measure.reply_until is not None and measure.replied_at is None and now < measure.reply_until:

@@ -18,8 +18,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from accounts.audit.actions import Action
-from accounts.dual_control.independence import Act, require_second, why_not_second
-from accounts.dual_control.refused import noted
+from accounts.dual_control.independence import Act, require_second, require_still
 from accounts.errors import Conflict, Invalid, NotAllowed
 from accounts.identity.acting import Actor
 from accounts.identity.roles import BLOCKABLE, Permission
@@ -190,17 +189,12 @@ def _require_two(decision: Decision, actor: Actor, *, now: datetime) -> None:
     """
     act = Act(Permission.ORGANISATION_MANAGE, "decision.take", "decision", str(decision.id))
     require_second(actor, act, now=now)
-    if why_not_second(decision.proposed_by.person_id, actor.organisation(), act, now=now):
-        raise noted(
-            Conflict(
-                "Whoever proposed this decision could not propose it any more.",
-                code="decision.proposer_gone",
-                advice="Give it back, and propose it again if it is right.",
-            ),
-            actor=actor,
-            subject_type="decision",
-            subject_id=decision.id,
-        )
+    gone = Conflict(
+        "Whoever proposed this decision could not propose it any more.",
+        code="decision.proposer_gone",
+        advice="Give it back, and propose it again if it is right.",
+    )
+    require_still(decision.proposed_by.person_id, actor.organisation(), act, gone, actor=actor, now=now)
 
 
 def _locked(decision_id: UUID, actor: Actor) -> tuple[Decision, Case]:

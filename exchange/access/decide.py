@@ -30,9 +30,9 @@ def agree_to_access(request_id: UUID, *, actor: Actor, now: datetime) -> AccessR
 
     The first one is asked for again with the second: a yes of somebody who counts no more stays in the
     record, and the second one's becomes the first.
-    Errors: NotAllowed `permission.missing`, `actor.person_needed`; NotFound `access.not_found`; Conflict
-    `access.decided`, `access.own_request`, `access.second_person`, `access.not_on_request`,
-    `access.not_active`, `list.closed`.
+    Errors: NotAllowed `permission.missing`, `actor.person_needed`, `second_person.…`; NotFound
+    `access.not_found`; Conflict `access.decided`, `access.own_request`, `access.second_person`,
+    `access.not_on_request`, `access.not_active`, `list.closed`.
     """
     actor.require(Permission.LIST_MANAGE)
     person = actor.person()
@@ -79,7 +79,7 @@ def agree_to_access(request_id: UUID, *, actor: Actor, now: datetime) -> AccessR
 def _agree_instead(request: AccessRequest, person: UUID, reason: str, *, actor: Actor, now: datetime) -> None:
     """The first yes counts no more: this one takes its place, and waits for another one."""
     with transaction.atomic():
-        record_void = {"decided_by": str(request.agreed_by_id), "reason": reason}
+        facts = {"decided_by": str(request.agreed_by_id), "reason": reason}
         still = AccessRequest.objects.filter(
             id=request.id, state=AccessState.AGREED, agreed_by_id=request.agreed_by_id
         )
@@ -93,7 +93,7 @@ def _agree_instead(request: AccessRequest, person: UUID, reason: str, *, actor: 
             subject_id=request.id,
             organisation_id=actor.organisation(),
             now=now,
-            facts=record_void,
+            facts=facts,
         )
         record_access(Action.ACCESS_AGREED, request, actor=actor, now=now)
 

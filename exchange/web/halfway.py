@@ -27,18 +27,24 @@ INVITATION_KEY: Final = "hx_invitation"
 
 @dataclass(frozen=True, slots=True)
 class Halfway:
-    """`how` is the first proof: a password, a mailed link, or an organisation's own sign-on. `proven_reset`
-    is the reset of the second step after which this session has proven the mailbox too.
+    """`how` is the first proof: a password, a mailed link, or an organisation's own sign-on, whose id is
+    `sign_on`. `proven_reset` is the reset of the second step after which this session has proven the mailbox
+    too.
     """
 
     user: User
     how: str
     has_factor: bool
     proven_reset: str = ""
+    sign_on: str = ""
 
 
-def go_halfway(request: HttpRequest, user: User, *, how: str, now: datetime) -> Halfway:
-    """Remember the first proof in a fresh session; whoever was signed in here before is signed out."""
+def go_halfway(
+    request: HttpRequest, user: User, *, how: str, now: datetime, sign_on: uuid.UUID | None = None
+) -> Halfway:
+    """Remember the first proof in a fresh session; whoever was signed in here before is signed out. `sign_on`
+    is the one that gave it.
+    """
     invitation = request.session.get(INVITATION_KEY)
     logout(request)
     if invitation is not None:
@@ -46,6 +52,7 @@ def go_halfway(request: HttpRequest, user: User, *, how: str, now: datetime) -> 
     request.session[HALFWAY_KEY] = {
         "user": str(user.id),
         "how": how,
+        "sign_on": str(sign_on or ""),
         "at": now.timestamp(),
         # Ends with the password and the epoch, as a session would.
         "digest": user.get_session_auth_hash(),
@@ -65,6 +72,7 @@ def halfway(request: HttpRequest, *, now: datetime) -> Halfway:
                 how=str(kept["how"]),
                 has_factor=has_factor(user.id),
                 proven_reset=str(kept.get("proven_reset", "")),
+                sign_on=str(kept.get("sign_on", "")),
             )
     raise Unauthenticated("Sign in first.", code="sign_in.first")
 

@@ -7,6 +7,7 @@ between the two (`exchange.web.halfway`).
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final
@@ -178,12 +179,8 @@ def _second_step(request: HttpRequest, prove: Prove, *, how: str, now: datetime)
 
 
 def sign_on_of(half: Halfway) -> SignOn | None:
-    """The sign-on that gave the first proof of this session, if one did."""
-    if half.how != "sign-on":
-        return None
-    return SignOn.objects.filter(
-        organisation__memberships__user=half.user, organisation__memberships__ended_at__isnull=True
-    ).first()
+    """The sign-on that gave the first proof of this session, if one did and is there still."""
+    return SignOn.objects.filter(id=uuid.UUID(half.sign_on)).first() if half.sign_on else None
 
 
 def _note_code_try(request: HttpRequest, user: User, *, now: datetime) -> None:

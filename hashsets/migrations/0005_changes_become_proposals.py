@@ -3,12 +3,13 @@
 from datetime import timedelta
 
 from django.db import migrations
+from django.utils import timezone
 
 
 def carry_over(apps, schema_editor):
     proposal = apps.get_model("accounts", "Proposal")
-    waiting = apps.get_model("hashsets", "ListChange").objects.filter(state="proposed")
-    for change in waiting:
+    changes, now = apps.get_model("hashsets", "ListChange").objects, timezone.now()
+    for change in changes.filter(state="proposed"):
         proposal.objects.create(
             organisation_id=change.organisation_id,
             kind="list-settings",
@@ -17,9 +18,11 @@ def carry_over(apps, schema_editor):
             proposed_by_id=change.proposed_by_id,
             proposed_for_id=change.organisation_id,
             created_at=change.created_at,
-            expires_at=change.created_at + timedelta(days=14),
+            # From now on: they had no end before, and their people are told of none.
+            expires_at=now + timedelta(days=14),
         )
-    waiting.update(state="ended")
+        # One by one: the release before may still add some.
+        changes.filter(id=change.id).update(state="ended", decided_at=now)
 
 
 class Migration(migrations.Migration):

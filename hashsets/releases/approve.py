@@ -60,7 +60,7 @@ def approve_submission(
         submission = Submission.objects.get(id=submission_id)
         _check_approvable(submission, hash_list, operations_digest)
         lapsed = void_lapsed(submission, now=now)
-        _check_has_not_agreed(submission, person_id)
+        _check_has_not_agreed(submission, person_id, actor=actor)
         hold(submission, hash_list, now=now)
         _add_approval(submission, person_id, now=now)
         if is_decided(submission, hash_list):
@@ -195,13 +195,14 @@ def standing_holds(submission: Submission, hash_list: HashList, *, now: datetime
     return found
 
 
-def _check_has_not_agreed(submission: Submission, person_id: uuid.UUID) -> None:
+def _check_has_not_agreed(submission: Submission, person_id: uuid.UUID, *, actor: Actor) -> None:
     """Whoever agreed for the exchange is not one of the publisher's approvers too."""
     if Agreement.objects.live().filter(submission=submission, person_id=person_id).exists():
-        raise Conflict(
+        also = Conflict(
             "You agreed to this for the exchange, so somebody else has to approve it.",
             code="approval.also_agreed",
         )
+        raise noted(also, actor=actor, subject_type="submission", subject_id=submission.id)
 
 
 def _approver(actor: Actor) -> uuid.UUID:

@@ -82,21 +82,27 @@ def claim_draft(submission_id: uuid.UUID, *, now: datetime) -> Draft | None:
         if lapsed and wait_again(submission, hash_list):
             record_void(submission, lapsed, actor=STATION, now=now)
             return None
-        live = Draft.objects.live().filter(hash_list=hash_list).select_related("submission").first()
-        cleared = None
-        if live is not None:
-            if _is_abandoned_build(live, submission, hash_list, now):
-                return _take_over(live, now)
-            reason = _reason_to_clear(live, submission, hash_list, now)
-            if reason is None:
-                return None
-            abandon_draft(live)
-            cleared = (live, reason)
-        draft = _open_or_restage(submission, hash_list, now)
+        draft, cleared = _next_draft(submission, hash_list, now)
         record_void(submission, lapsed, actor=STATION, now=now)
         if cleared is not None:
             record_abandoned(cleared[0], reason=cleared[1], actor=STATION, now=now)
     return draft
+
+
+def _next_draft(
+    submission: Submission, hash_list: HashList, now: datetime
+) -> tuple[Draft | None, tuple[Draft, str] | None]:
+    """Steps (2) to (4): the draft to build, and one that was given up for it with the reason."""
+    live = Draft.objects.live().filter(hash_list=hash_list).select_related("submission").first()
+    if live is None:
+        return _open_or_restage(submission, hash_list, now), None
+    if _is_abandoned_build(live, submission, hash_list, now):
+        return _take_over(live, now), None
+    reason = _reason_to_clear(live, submission, hash_list, now)
+    if reason is None:
+        return None, None
+    abandon_draft(live)
+    return _open_or_restage(submission, hash_list, now), (live, reason)
 
 
 def restage(submission: Submission) -> None:

@@ -27,7 +27,7 @@ from accounts.identity.roles import Permission
 from hashsets.trust import directory, metadata, officers, signed_files
 from hashsets.trust.carried import IN_FORCE, REQUESTS, SIGNATURES, place, write_anew
 from hashsets.trust.export import export_repository
-from hashsets.trust.handover import complete_transfer, drop_what_counts_no_more
+from hashsets.trust.handover import complete_transfer, end_what_counts_no_more, record_transfer
 from hashsets.trust.keys import check_threshold, key_from_pem
 from hashsets.trust.metadata import OfficerSet
 from hashsets.trust.models import DIRECTORY, AwaitedFile, Repository, RoleName, SignedFile
@@ -167,7 +167,7 @@ def _import_into(
     accepted, refused = 0, []
     with transaction.atomic():
         row = signed_files.lock_repository(repository_id)
-        drop_what_counts_no_more(repository_id, actor=actor, now=now)
+        ended = end_what_counts_no_more(repository_id, now=now)
         for awaited in AwaitedFile.objects.of_officers().filter(repository=row):
             offered = given.pop(_name(awaited), {})
             taken = officers.add_signatures(awaited, offered)
@@ -179,6 +179,8 @@ def _import_into(
         done = officers.install(row, now=now)
         if done and repository_id != DIRECTORY:
             complete_transfer(repository_id, actor=actor, now=now)
+        if ended is not None:
+            record_transfer(Action.LIST_TRANSFER_ENDED, ended, ended.giver_id, actor=actor, now=now)
         if accepted or done:
             record(
                 Action.CEREMONY_IMPORTED,

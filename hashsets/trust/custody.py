@@ -26,7 +26,7 @@ from accounts.signing_keys.models import SigningKey, SigningKeyStatus
 from accounts.signing_keys.register import revoke_key
 from hashsets.lists.change import lock_of
 from hashsets.lists.models import HashList, ListStatus
-from hashsets.trust.handover import end_agreed, end_agreed_naming
+from hashsets.trust.handover import agreed_naming, end_agreed, end_transfer, record_transfer
 from hashsets.trust.models import ListTransfer, Repository, TransferState
 from hashsets.trust.online import published_file
 from hashsets.trust.renewal import await_renewal
@@ -141,10 +141,16 @@ def revoke_signer(key_id: uuid.UUID, *, actor: Actor, now: datetime, reason: str
         signed = HashList.objects.filter(
             signers__signing_key_id=key_id, signers__signing_key__organisation_id=actor.organisation()
         ).order_by("id")
-        lists = [HashList.objects.lock(list_id) for list_id in signed.values_list("id", flat=True)]
+        # But for lists on their way to this organisation, which this key was to sign.
+        coming = agreed_naming(key_id, actor.organisation())
+        own = set(signed.values_list("id", flat=True))
+        for list_id in sorted(own | {one.hash_list_id for one in coming}):
+            HashList.objects.lock(list_id)
+        ended = [one for one in coming if end_transfer(one, now=now)]
         key = revoke_key(key_id, actor=actor, now=now, reason=reason)
-        end_agreed_naming(key.keyid, actor=actor, now=now)
-        for hash_list in lists:
+        for one in ended:
+            record_transfer(Action.LIST_TRANSFER_ENDED, one, one.giver_id, actor=actor, now=now)
+        for hash_list in HashList.objects.filter(id__in=own).order_by("id"):
             remaining = list(entitled_keys(hash_list.id))
             if len(remaining) < hash_list.signature_threshold:
                 # The row stays: it says what is missing, and counts for nothing, being revoked.
@@ -198,7 +204,7 @@ def redelegate(
     """Steps (2) and (3). The caller holds the list's lock."""
     chosen = list(keys)
     # The officers are asked for one delegation at a time: this one takes the place of the taker's.
-    end_agreed(hash_list, actor=actor, now=now)
+    ended = end_agreed(hash_list, now=now)
     if not Repository.objects.filter(id=hash_list.id).exists():
         open_repository(hash_list, publisher_keys=chosen, threshold=threshold, actor=actor, now=now)
         return
@@ -206,3 +212,5 @@ def redelegate(
     published = published_file(row)
     if published is not None:
         await_renewal(row, published.content, now=now)
+    if ended is not None:
+        record_transfer(Action.LIST_TRANSFER_ENDED, ended, ended.giver_id, actor=actor, now=now)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from tuf.api.metadata import Targets
 
@@ -18,7 +19,7 @@ from accounts.audit.actions import Action
 from accounts.audit.record import record
 from accounts.dual_control.independence import why_not_second
 from accounts.dual_control.models import Proposal, ProposalKind, ProposalState
-from accounts.dual_control.propose import STAND_IN, act_of, right_of
+from accounts.dual_control.propose import STAND_IN, act_of, proposer_counts
 from accounts.identity.acting import Actor
 from accounts.identity.models import ConfirmedAs, Organisation, OrganisationKind, OrganisationStatus
 from accounts.signing_keys.models import SigningKey, SigningKeyStatus
@@ -58,38 +59,21 @@ def complete_transfer(list_id: str, *, actor: Actor, now: datetime) -> bool:
     published = published_file(row)
     if published is not None:
         await_renewal(row, published.content, now=now)  # (4)
-    # One event in each organisation's part of the record.
-    for action, organisation_id in (
-        (Action.LIST_TRANSFER_ENDED, transfer.giver_id),
-        (Action.LIST_TRANSFERRED, transfer.taker_id),
-    ):
-        record(
-            action,
-            actor=actor,
-            subject_type="list",
-            subject_id=list_id,
-            organisation_id=organisation_id,
-            now=now,
-            facts={
-                "transfer_id": transfer.id,
-                "from": transfer.giver_id,
-                "to": transfer.taker_id,
-                "state": TransferState.ACCEPTED.value,
-            },
-        )
+    transfer.state = TransferState.ACCEPTED
+    record_transfer(Action.LIST_TRANSFER_ENDED, transfer, transfer.giver_id, actor=actor, now=now)
+    record_transfer(Action.LIST_TRANSFERRED, transfer, transfer.taker_id, actor=actor, now=now)
     return True
 
 
-def end_agreed(hash_list: HashList, *, actor: Actor, now: datetime) -> None:
+def end_agreed(hash_list: HashList, *, now: datetime) -> ListTransfer | None:
     """End a handing over that waits for the officers, because they are asked for something else. The caller
-    holds the list's lock, and asks them.
+    holds the list's lock, asks them, and records what it is given.
     """
     transfer = _agreed(hash_list.id)
-    if transfer is not None:
-        _end(transfer, actor=actor, now=now)
+    return transfer if transfer is not None and end_transfer(transfer, now=now) else None
 
 
-def withdraw_request(transfer: ListTransfer, *, now: datetime) -> None:
+def _withdraw_request(transfer: ListTransfer, *, now: datetime) -> None:
     """Take back what the officers were asked for. The delegation of before stays in force; where the officers
     change, it waits for both sets of them again, as it did before the handing over.
     """
@@ -101,26 +85,26 @@ def withdraw_request(transfer: ListTransfer, *, now: datetime) -> None:
         officers.await_targets(row, metadata.read(bytes(newest.content), Targets).signed, now=now)
 
 
-def drop_what_counts_no_more(list_id: str, *, actor: Actor, now: datetime) -> None:
+def end_what_counts_no_more(list_id: str, *, now: datetime) -> ListTransfer | None:
     """Before officers' signatures are taken: end a handing over that could not be agreed to any more, because
     the taker is no active member, a key of the new rule is not active, or one of the people who decided it
-    counts no more. The caller holds the list's lock.
+    counts no more. The caller holds the list's lock, and records what it is given.
     """
     transfer = _agreed(list_id)
     if transfer is None:
-        return
+        return None
     active = SigningKey.objects.filter(
         id__in=transfer.key_ids, organisation_id=transfer.taker_id, status=SigningKeyStatus.ACTIVE
     )
+    decided = decided_by(transfer)
     fit = (
         transfer.taker.status == OrganisationStatus.ACTIVE
         and transfer.giver.status == OrganisationStatus.ACTIVE
         and active.count() == len(transfer.key_ids)
-        and all(_counts(proposal, now=now) for proposal in decided_by(transfer))
+        and len(decided) == 2  # the giver's and the taker's
+        and all(_counts(proposal, now=now) for proposal in decided)
     )
-    if not fit:
-        withdraw_request(transfer, now=now)
-        _end(transfer, actor=actor, now=now)
+    return transfer if not fit and end_transfer(transfer, now=now) else None
 
 
 def decided_by(transfer: ListTransfer) -> list[Proposal]:
@@ -134,27 +118,56 @@ def decided_by(transfer: ListTransfer) -> list[Proposal]:
 
 def _counts(proposal: Proposal, *, now: datetime) -> bool:
     """Whether whoever proposed and whoever confirmed could do so now."""
-    asked = right_of(proposal) if proposal.proposed_for_id == proposal.organisation_id else STAND_IN
-    if why_not_second(proposal.proposed_by_id, proposal.proposed_for_id, act_of(proposal, asked), now=now):
+    if not proposer_counts(proposal, now=now) or proposal.decided_by_id is None:
         return False
-    if proposal.decided_by_id is None:
-        return proposal.decided_as == ConfirmedAs.HOST
     if proposal.decided_as == ConfirmedAs.COLLEAGUE:
-        act = act_of(proposal)
-        return not why_not_second(proposal.decided_by_id, proposal.organisation_id, act, now=now)
-    operator = Organisation.objects.filter(kind=OrganisationKind.OPERATOR).first()
-    act = act_of(proposal, STAND_IN)
-    return operator is not None and not why_not_second(proposal.decided_by_id, operator.id, act, now=now)
+        where, act = proposal.organisation_id, act_of(proposal)
+    else:
+        where = Organisation.objects.get(kind=OrganisationKind.OPERATOR).id
+        act = act_of(proposal, STAND_IN)
+    return not why_not_second(proposal.decided_by_id, where, act, now=now)
 
 
-def end_agreed_naming(keyid: str, *, actor: Actor, now: datetime) -> None:
-    """End every handing over whose new rule names this key: it was revoked. In the caller's transaction."""
-    for transfer in ListTransfer.objects.filter(state=TransferState.AGREED).order_by("hash_list_id"):
-        named = SigningKey.objects.filter(id__in=transfer.key_ids, keyid=keyid)
-        if named.filter(organisation_id=transfer.taker_id).exists():
-            HashList.objects.lock(transfer.hash_list_id)
-            withdraw_request(transfer, now=now)
-            _end(transfer, actor=actor, now=now)
+def agreed_naming(key_id: UUID, organisation_id: UUID) -> list[ListTransfer]:
+    """Handings over to this organisation, waiting for the officers, whose new rule names the key."""
+    waiting = ListTransfer.objects.filter(state=TransferState.AGREED, taker_id=organisation_id)
+    return [one for one in waiting.order_by("hash_list_id") if str(key_id) in one.key_ids]
+
+
+def end_transfer(transfer: ListTransfer, *, now: datetime) -> bool:
+    """End one that is open, with the proposal to accept it, and take back what the officers were asked for.
+    The caller holds the list's lock and records it. False when somebody else was faster.
+    """
+    still = ListTransfer.objects.filter(id=transfer.id, state=transfer.state)
+    if not still.update(state=TransferState.ENDED, decided_at=now):
+        return False
+    if transfer.state == TransferState.AGREED:
+        _withdraw_request(transfer, now=now)
+    Proposal.objects.filter(
+        kind=ProposalKind.LIST_TAKE, subject_id=str(transfer.id), state=ProposalState.PROPOSED
+    ).update(state=ProposalState.ENDED, decided_at=now)
+    transfer.state, transfer.decided_at = TransferState.ENDED, now
+    return True
+
+
+def record_transfer(
+    action: Action, transfer: ListTransfer, organisation_id: UUID, *, actor: Actor, now: datetime
+) -> None:
+    """One event of a handing over, in the part of the record that an organisation reads."""
+    record(
+        action,
+        actor=actor,
+        subject_type="list",
+        subject_id=transfer.hash_list_id,
+        organisation_id=organisation_id,
+        now=now,
+        facts={
+            "transfer_id": transfer.id,
+            "from": transfer.giver_id,
+            "to": transfer.taker_id,
+            "state": transfer.state,
+        },
+    )
 
 
 def _agreed(list_id: str) -> ListTransfer | None:
@@ -182,21 +195,3 @@ def _give_back(transfer: ListTransfer, *, now: datetime) -> None:
         state=SubmissionState.RETURNED, decided_at=now, decision_reason=GIVEN_BACK, lease_until=None
     )
     AwaitedFile.objects.filter(repository_id=transfer.hash_list_id, role=RoleName.LIST).delete()
-
-
-def _end(transfer: ListTransfer, *, actor: Actor, now: datetime) -> None:
-    ListTransfer.objects.filter(id=transfer.id).update(state=TransferState.ENDED, decided_at=now)
-    record(
-        Action.LIST_TRANSFER_ENDED,
-        actor=actor,
-        subject_type="list",
-        subject_id=transfer.hash_list_id,
-        organisation_id=transfer.giver_id,
-        now=now,
-        facts={
-            "transfer_id": transfer.id,
-            "from": transfer.giver_id,
-            "to": transfer.taker_id,
-            "state": TransferState.ENDED.value,
-        },
-    )

@@ -21,7 +21,6 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 
 from accounts.audit.actions import Action
-from accounts.audit.record import record
 from accounts.dual_control.models import Proposal, ProposalKind
 from accounts.dual_control.propose import Asked, make, propose
 from accounts.dual_control.refused import noted
@@ -32,7 +31,7 @@ from accounts.identity.roles import Permission
 from hashsets.lists.change import lock_of
 from hashsets.lists.models import HashList
 from hashsets.trust.custody import own_keys
-from hashsets.trust.handover import complete_transfer, decided_by, withdraw_request
+from hashsets.trust.handover import complete_transfer, decided_by, end_transfer, record_transfer
 from hashsets.trust.models import AwaitedFile, ListTransfer, Repository, RoleName, TransferState
 from hashsets.trust.repository import check_rule, delegate
 
@@ -69,7 +68,7 @@ def make_offer(proposal: Proposal, *, actor: Actor, now: datetime) -> ListTransf
     make(proposal, actor=actor, now=now)
     _require_none_open(locked)
     offer = _insert(locked, taker, now)
-    _record(Action.LIST_TRANSFER_OFFERED, offer, locked.organisation_id, actor=actor, now=now)
+    record_transfer(Action.LIST_TRANSFER_OFFERED, offer, locked.organisation_id, actor=actor, now=now)
     return offer
 
 
@@ -87,10 +86,9 @@ def end_offer(transfer_id: uuid.UUID, *, actor: Actor, now: datetime) -> ListTra
     """
     with transaction.atomic():
         offer = _waiting(transfer_id, actor)
-        if offer.state == TransferState.AGREED:
-            withdraw_request(offer, now=now)
-        _decide(offer, TransferState.ENDED, now)
-        _record(Action.LIST_TRANSFER_ENDED, offer, actor.organisation(), actor=actor, now=now)
+        if not end_transfer(offer, now=now):
+            raise _not_found()
+        record_transfer(Action.LIST_TRANSFER_ENDED, offer, actor.organisation(), actor=actor, now=now)
     return offer
 
 
@@ -221,31 +219,5 @@ def _waiting(transfer_id: uuid.UUID, actor: Actor) -> ListTransfer:
     return found
 
 
-def _decide(offer: ListTransfer, state: TransferState, now: datetime) -> None:
-    moved = ListTransfer.objects.filter(id=offer.id, state=offer.state).update(state=state, decided_at=now)
-    if not moved:
-        raise _not_found()
-    offer.state, offer.decided_at = state, now
-
-
 def _not_found() -> NotFound:
     return NotFound("There is no such offer.", code="transfer.not_found")
-
-
-def _record(
-    action: Action, offer: ListTransfer, organisation_id: uuid.UUID, *, actor: Actor, now: datetime
-) -> None:
-    record(
-        action,
-        actor=actor,
-        subject_type="list",
-        subject_id=offer.hash_list_id,
-        organisation_id=organisation_id,
-        now=now,
-        facts={
-            "transfer_id": offer.id,
-            "from": offer.giver_id,
-            "to": offer.taker_id,
-            "state": offer.state,
-        },
-    )

@@ -399,3 +399,22 @@ def test_a_key_that_was_confirmed_or_revoked_waits_no_more() -> None:
         key = create_hosted_key(harbor.organisation, name="Desk", actor=harbor.admin.actor, now=NOW)
         end(key.id, actor=harbor.second_admin.actor, now=NOW)
         assert not Proposal.objects.filter(state="proposed").exists()
+
+
+def test_a_key_rests_on_the_role_by_which_it_was_issued() -> None:
+    harbor = cast.harbor()
+    place = harbor.contributor.user.memberships.get()
+    change_roles(place.id, roles=["contributor", "integrator"], actor=harbor.admin.actor, now=NOW)
+    integrator = cast.acting(harbor.contributor.user, harbor.organisation)
+    wanted: dict[str, Any] = {"scopes": ["list.view", "submission.create"], "mode": LIVE}
+    issued = issue_credential(
+        harbor.organisation,
+        name="sync",
+        actor=integrator,
+        now=NOW,
+        expires_at=NOW + timedelta(days=9),
+        **wanted,
+    )
+    assert not actor_for_key(issued.key, now=NOW).may(Permission.SUBMISSION_CREATE)
+    confirm_proposal(the_proposal().id, actor=harbor.second_admin.actor, now=NOW)
+    assert actor_for_key(issued.key, now=NOW).may(Permission.SUBMISSION_CREATE)

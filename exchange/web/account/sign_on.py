@@ -113,7 +113,7 @@ class Return(Page):
         if second_factor_counts(sign_on, statement) and open_reset(user) is None:
             sign_in.finish(request, user, how="sign-on", now=self.now, sign_on=sign_on)
             return HttpResponseRedirect(errand.next)
-        half = go_halfway(request, user, how="sign-on", now=self.now)
+        half = go_halfway(request, user, how="sign-on", now=self.now, sign_on=sign_on.id)
         return redirect_to("web:second-step" if half.has_factor else "web:set-up", then=errand.next)
 
     def _errand(self, request: HttpRequest) -> tuple[SignOn, Errand]:

@@ -56,7 +56,7 @@ urlpatterns: list[URLPattern] = [
     ),
     path(_PERSON, people.OnePerson.as_view(), name="person"),
     path(f"{_PERSON}/end", people.EndMembership.as_view(), name="end-membership"),
-    path(f"{_PERSON}/second-step", people.ProposeReset.as_view(), name="forget-factors"),
+    path(f"{_PERSON}/second-step", people.ProposeReset.as_view(), name="propose-reset"),
     path(f"{_PERSON}/review", people.ReviewPlace.as_view(), name="review-place"),
     path("organisation/proposals/second-step", proposals.AskReset.as_view(), name="ask-reset"),
     path("organisation/proposals/exemption", proposals.AskExemption.as_view(), name="ask-exemption"),

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.dual_control.models import Proposal, ProposalKind
 from accounts.dual_control.propose import end_proposal
-from accounts.errors import Conflict, Invalid, NotAllowed
+from accounts.errors import Conflict, Invalid, NotAllowed, NotFound
 from accounts.identity.models import Organisation
 from accounts.identity.roles import Permission
 from exchange.http.permissions import need, person
@@ -233,7 +233,9 @@ class DecideChange(SettingsPage):
     needs: ClassVar = {"POST": person(Permission.LIST_MANAGE)}
 
     def post(self, request: HttpRequest, list_id: str, change_id: uuid.UUID) -> HttpResponseBase:
-        self.hash_list()
+        about = Proposal.objects.filter(id=change_id, kind=ProposalKind.LIST_SETTINGS)
+        if not about.filter(subject_id=self.hash_list().id).exists():
+            raise NotFound("There is no such proposal.", code="proposal.not_found")
         try:
             if text(request, "decision") == "make":
                 confirm_arrangement(change_id, actor=self.actor, now=self.now)

@@ -93,6 +93,11 @@ ACCOUNT: Final[Mapping[str, Phrase]] = {
     "sign_on.not_found": Phrase(_("There is no single sign-on.")),
     "sign_on.nothing_to_agree": Phrase(_("There is nothing to agree to.")),
     "factor.colleague_needed": Phrase(_("Another admin of the organisation can ask for this.")),
+    "reset.person_left": Phrase(_("This person has left since.")),
+    "proposal.not_now": Phrase(
+        _("The organisation may not do this at the moment."),
+        _("It is read-only, or under a condition: see its membership."),
+    ),
     "reset.by_password": Phrase(
         _("Your second step was taken away, so only your password and your mailbox together prove you."),
         _("Sign in with your password. If it is lost too, ask an admin to invite you anew."),

@@ -88,7 +88,7 @@ MATRIX: dict[str, dict[str, str]] = {
     "revoke-invitation": {"POST": PERSON + PEOPLE},
     "person": {"GET": PEOPLE, "POST": PERSON + PEOPLE},
     "end-membership": {"POST": PERSON + PEOPLE},
-    "forget-factors": {"POST": PERSON + PEOPLE},
+    "propose-reset": {"POST": PERSON + PEOPLE},
     "review-place": {"POST": PERSON + PEOPLE},
     "proposals": {"GET": MEMBER},
     "confirm-proposal": {"POST": PERSON + MEMBER},

@@ -114,6 +114,7 @@ def test_more_had_approved_than_it_takes() -> None:
     left(world, world.crew.approver)
     draft = build_draft(submission.id, now=NOW)
     assert draft is not None, "two who count are left"
+    assert AuditEvent.objects.filter(action="decision.void").count() == 1, "and who does not is on record"
     left(world, third)
     assert publish_draft(world.sign(draft).id, now=NOW) is None
     submission.refresh_from_db()

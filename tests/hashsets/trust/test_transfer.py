@@ -13,7 +13,7 @@ from accounts.audit.models import AuditEvent
 from accounts.dual_control.models import Proposal
 from accounts.errors import Conflict, Invalid, NotAllowed, NotFound, Refusal
 from accounts.identity.models import Organisation
-from accounts.membership.members import add_member
+from accounts.membership.members import add_member, end_membership
 from hashsets.intake.models import Submission
 from hashsets.lists.audience import set_findable
 from hashsets.lists.models import HashList
@@ -240,3 +240,17 @@ def test_a_member_that_is_read_only_confirms_no_change_of_its_lists() -> None:
     with pytest.raises(NotAllowed) as refusal:
         cast.second(wider, second, now=now)
     assert refusal.value.code == "permission.missing"
+    end_membership(harbor.second_admin.user.memberships.get().id, actor=harbor.admin.actor, now=now)
+    with pytest.raises(Conflict) as stand_in:
+        cast.second(wider, cast.operator().admin.actor, now=now)
+    assert stand_in.value.code == "proposal.not_now", "nor does anybody for it"
+
+
+def test_what_waits_about_an_offer_ends_with_it() -> None:
+    harbor, northland, now = cast.harbor(), cast.northland(), publishing.now()
+    hash_list = list_signed_by(harbor, [publishing.own_key(harbor)], 1)
+    waiting, key = offer(hash_list, harbor, northland), publishing.own_key(northland)
+    transfer.accept_list(waiting.id, key_ids=[key.row.id], threshold=1, actor=northland.admin.actor, now=now)
+    transfer.end_offer(waiting.id, actor=harbor.admin.actor, now=now)
+    assert not Proposal.objects.filter(kind="list-take", state="proposed").exists()
+    assert offer(hash_list, harbor, northland).state == TransferState.OFFERED

@@ -55,7 +55,7 @@ def test_an_admin_asks_somebody_in_who_becomes_a_person_with_these_roles() -> No
     membership = Membership.objects.get(user__email=GUEST)
     assert (membership.organisation, membership.roles) == (harbor.organisation, ["contributor", "auditor"])
     told = [event.action for event in AuditEvent.objects.order_by("-number")[:3]]
-    assert told == ["invitation.accepted", "proposal.made", "membership.added"]
+    assert told == ["invitation.accepted", "membership.added", "proposal.made"]
     assert client.get("/invitations").status_code == HTTPStatus.NOT_FOUND, "it works once"
 
 
