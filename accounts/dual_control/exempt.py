@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from typing import Final
-from uuid import uuid5
+from uuid import UUID, uuid5
 
 from django.db import IntegrityError, transaction
 
@@ -41,6 +41,8 @@ def propose_exemption(
         raise Invalid("There is no such act.", code="exemption.act", field="act")
     if not _SUBJECT.fullmatch(subject_id.strip()):
         raise Invalid("This is no id of ours.", code="exemption.subject", field="subject_id")
+    if act == "proposal.make" and not _is_open_proposal(subject_id.strip(), now=now):
+        raise Invalid("No proposal of this identifier waits.", code="exemption.subject", field="subject_id")
     said = one_line(note, field="note", limit=1_000)
     person = User.objects.filter(email=email.strip().lower()).first() if "\x00" not in email else None
     if person is None:
@@ -53,6 +55,13 @@ def propose_exemption(
     with transaction.atomic():
         asked = Asked(ProposalKind.EXEMPTION, named, values, person=person, note=said)
         return propose(operator, asked, actor=actor, now=now)
+
+
+def _is_open_proposal(identifier: str, *, now: datetime) -> bool:
+    try:
+        return Proposal.objects.open(now).filter(id=UUID(identifier)).exists()
+    except ValueError:
+        return False
 
 
 def make_exemption(proposal: Proposal, *, actor: Actor, now: datetime) -> Exemption:

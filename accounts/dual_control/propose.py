@@ -310,7 +310,15 @@ def tell_arrangers(organisation: Organisation, letter: str, proposal: Proposal, 
         living = Membership.objects.current().filter(organisation__kind=OrganisationKind.OPERATOR)
         staff = [one.user for one in living.select_related("user").with_role(Role.EXCHANGE_ADMIN)]
     facts = {"who": str(proposal.proposed_by), "whom": proposal.about}
-    tell_organisation(letter, organisation, facts=facts, also=staff, path="/organisation/proposals", now=now)
+    tell_organisation(
+        letter,
+        organisation,
+        facts=facts,
+        also=staff,
+        besides=proposal.person_id,
+        path="/organisation/proposals",
+        now=now,
+    )
 
 
 def record_proposal(

@@ -79,6 +79,7 @@ def propose_reset(
     with transaction.atomic():
         values = {"leave_passkeys": True} if leave_passkeys else {}
         asked = Asked(ProposalKind.SECOND_STEP, str(place.user_id), values, person=place.user, note=said)
+        queue_mail("account.second_step_asked", to=place.user, facts={"who": actor.label}, now=now)
         proposal = propose(where, asked, actor=actor, now=now)
         for here in living.filter(user=place.user).exclude(organisation=where):
             tell_organisation(

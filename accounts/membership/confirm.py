@@ -20,6 +20,7 @@ from accounts.errors import Conflict, NotAllowed, NotFound
 from accounts.identity.acting import Actor
 from accounts.identity.models import ConfirmedAs, Membership, Organisation
 from accounts.identity.roles import CONFIRMED_ROLES, Permission
+from accounts.mail.queue import queue_mail
 
 
 def confirm_place(proposal: Proposal, *, actor: Actor, now: datetime) -> Membership:
@@ -41,6 +42,13 @@ def confirm_place(proposal: Proposal, *, actor: Actor, now: datetime) -> Members
     place.confirmed_roles = [name for name in place.roles if name in set(CONFIRMED_ROLES)]
     place.confirmed_by_id, place.confirmed_at, place.confirmed_as = proposal.decided_by_id, now, as_what
     place.save(update_fields=["confirmed_roles", "confirmed_by", "confirmed_at", "confirmed_as"])
+    queue_mail(
+        "account.place_confirmed",
+        to=place.user,
+        facts={"organisation": place.organisation.name},
+        path="/",
+        now=now,
+    )
     record(
         Action.MEMBERSHIP_CONFIRMED,
         actor=actor,

@@ -152,7 +152,7 @@ def _ask_second(membership: Membership, *, actor: Actor, now: datetime) -> None:
     asked = Asked(
         ProposalKind.PLACE,
         str(membership.id),
-        {"roles": list(membership.roles)},
+        {"roles": list(membership.roles), "new_roles": membership.unconfirmed_roles},
         person=membership.user,
     )
     propose(membership.organisation, asked, actor=actor, now=now)

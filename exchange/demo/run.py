@@ -128,6 +128,7 @@ Hash Exchange is running on {base_url}  (stop it with Ctrl-C; `make clean` forge
   Credentials        Harbor     {world.publisher_key}
                      Lumen      {world.member_key}
                      Pixelhaus  {world.pixelhaus_key}
+  Letters            lie in {demo.parent / "mail"}, one file each: invitations and links are there
   An applicant       waits for Olive and Oscar at {base_url}/applications;
                      be the applicant at {base_url}/apply/resume with {world.applicant_code}
 

@@ -19,6 +19,19 @@ ACCOUNT: Final[Mapping[str, Letter]] = {
         _("Accept the invitation"),
         _("If you do not know %(organisation)s, leave this letter alone: nothing happens."),
     ),
+    "account.place_confirmed": Letter(
+        _("Your place at %(organisation)s is confirmed"),
+        (_("Your roles at %(organisation)s are in force from now on."),),
+        _("Go on"),
+        _("You get this because you belong to %(organisation)s."),
+    ),
+    "account.second_step_asked": Letter(
+        _("Somebody asks to take your second step away"),
+        (
+            _("%(who)s says that you have lost it. Somebody else confirms that."),
+            _("If you have lost nothing, tell another admin and the operator of this exchange at once."),
+        ),
+    ),
     "account.proposal.place": Letter(
         _("A place at %(organisation)s waits for a second person"),
         (
@@ -26,7 +39,7 @@ ACCOUNT: Final[Mapping[str, Letter]] = {
             _("Until another admin confirms it, these roles are not in force. Confirm only people you know."),
         ),
         _("Look at what waits"),
-        _("Every admin and duty contact of %(organisation)s gets this letter."),
+        _("For admins and duty contacts of %(organisation)s, and for staff who stand in for them."),
     ),
     "account.proposal.sign-on": Letter(
         _("A change of single sign-on at %(organisation)s waits for a second person"),
@@ -35,7 +48,7 @@ ACCOUNT: Final[Mapping[str, Letter]] = {
             _("Whoever runs that provider can sign in as any of them. Another admin confirms or ends it."),
         ),
         _("Look at what waits"),
-        _("Every admin and duty contact of %(organisation)s gets this letter."),
+        _("For admins and duty contacts of %(organisation)s, and for staff who stand in for them."),
     ),
     "account.proposal.second-step": Letter(
         _("A second step at %(organisation)s is to be taken away"),
@@ -44,7 +57,7 @@ ACCOUNT: Final[Mapping[str, Letter]] = {
             _("Call %(whom)s back on a number you know before you confirm it."),
         ),
         _("Look at what waits"),
-        _("Every admin and duty contact of %(organisation)s gets this letter."),
+        _("For admins and duty contacts of %(organisation)s, and for staff who stand in for them."),
     ),
     "account.proposal.exemption": Letter(
         _("An exception for one act waits for a second person"),
@@ -53,7 +66,7 @@ ACCOUNT: Final[Mapping[str, Letter]] = {
             _("Another one of the exchange’s staff confirms it, or ends it."),
         ),
         _("Look at what waits"),
-        _("Every admin and duty contact of %(organisation)s gets this letter."),
+        _("For admins and duty contacts of %(organisation)s, and for staff who stand in for them."),
     ),
     "account.proposal.key": Letter(
         _("A signing key of %(organisation)s waits for a second person"),
@@ -62,7 +75,7 @@ ACCOUNT: Final[Mapping[str, Letter]] = {
             _("Until another admin confirms it, nothing is signed with it. Compare its id with its holder."),
         ),
         _("Look at what waits"),
-        _("Every admin and duty contact of %(organisation)s gets this letter."),
+        _("For admins and duty contacts of %(organisation)s, and for staff who stand in for them."),
     ),
     **dict.fromkeys(
         (
@@ -79,7 +92,7 @@ ACCOUNT: Final[Mapping[str, Letter]] = {
                 _("Until another admin confirms it, nothing changes."),
             ),
             _("Look at what waits"),
-            _("Every admin and duty contact of %(organisation)s gets this letter."),
+            _("For admins and duty contacts of %(organisation)s, and for staff who stand in for them."),
         ),
     ),
     "account.password_reset": Letter(
@@ -132,7 +145,7 @@ ACCOUNT: Final[Mapping[str, Letter]] = {
             _("If you know of no loss, speak to %(whom)s, and tell the operator of this exchange at once."),
         ),
         _("Look at the people"),
-        _("Every admin and duty contact of %(organisation)s gets this letter."),
+        _("For admins and duty contacts of %(organisation)s, and for staff who stand in for them."),
     ),
     "account.sign_on_removed": Letter(
         _("Single sign-on at %(organisation)s was removed"),
@@ -141,7 +154,7 @@ ACCOUNT: Final[Mapping[str, Letter]] = {
             _("If you know nothing of this, ask %(who)s why."),
         ),
         _("Look at the people"),
-        _("Every admin and duty contact of %(organisation)s gets this letter."),
+        _("For admins and duty contacts of %(organisation)s, and for staff who stand in for them."),
     ),
     "account.second_step_changed": Letter(
         _("Your second step was changed"),

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts.dual_control.independence import is_after_reset
 from accounts.errors import Conflict, Invalid, Refusal
 from accounts.factors.code_app import set_up_code_app
 from accounts.factors.passkeys import remove_passkey
@@ -43,10 +44,11 @@ PROFILE = (
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An organisation the person belongs to."""
+    """An organisation the person belongs to; `waiting` are the roles not yet confirmed."""
 
     organisation: str
     roles: list[str]
+    waiting: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +74,14 @@ class Account(Page):
             person=user,
             language={option.value: option.label for option in LANGUAGES}[user.language],
             standing=standing_of(user.id),
+            after_reset=is_after_reset(user.id, now=self.now),
             has_password=user.has_usable_password(),
             places=[
-                Place(one.organisation.name, [word(ROLE, role) for role in one.roles])
+                Place(
+                    one.organisation.name,
+                    [word(ROLE, role) for role in one.roles if role not in one.unconfirmed_roles],
+                    [word(ROLE, role) for role in one.unconfirmed_roles],
+                )
                 for one in memberships.order_by("organisation__name")
             ],
             sessions=sessions.sessions_of(user, now=self.now).count(),

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.credentials.models import Credential
+from accounts.dual_control.independence import is_after_reset
 from accounts.errors import Conflict, Invalid, NotAllowed, NotFound, Refusal
 from accounts.factors.forget import propose_reset
 from accounts.identity.models import ConfirmedAs, Membership, Organisation
@@ -172,6 +173,7 @@ class OnePerson(Page):
             waiting=[word(ROLE, role) for role in membership.unconfirmed_roles],
             confirmed=word(CONFIRMED_AS, membership.confirmed_as) if membership.confirmed_as else "",
             before=membership.confirmed_as == ConfirmedAs.BEFORE,
+            after_reset=is_after_reset(membership.user_id, now=self.now),
             form=form,
             own=membership.user_id == self.actor.person_id,
             credentials=issued.count(),

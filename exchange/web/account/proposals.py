@@ -28,6 +28,7 @@ from exchange.web.account.words import ROLE
 from exchange.web.contribute.statement_form import statement_rows
 from exchange.web.door import Page
 from exchange.web.fields import Field, Form, Option
+from exchange.web.shown import instant
 from exchange.web.words import Words, word
 from hashsets.lists.change import statement_of, wanted_by
 from hashsets.lists.models import HashList
@@ -86,6 +87,7 @@ ACT: Words = {
 }
 FIELD: Words = {
     "roles": gettext_lazy("Roles"),
+    "new_roles": gettext_lazy("New among them"),
     "issuer": gettext_lazy("Issuer"),
     "client_id": gettext_lazy("Client id"),
     "domains": gettext_lazy("E-mail domains"),
@@ -120,11 +122,11 @@ RESET = (
 )
 EXEMPTION = (
     _EMAIL,
-    fields.select("act", gettext_lazy("Act"), [Option(one, word(ACT, one)) for one in ACTS]),
+    fields.select("act", gettext_lazy("Act"), [Option(one, ACT[one]) for one in ACTS]),
     fields.text(
         "subject_id",
         gettext_lazy("About"),
-        hint=gettext_lazy("The id at the end of the address of the page where it is done."),
+        hint=gettext_lazy("The identifier on a proposal’s card, or the id in the address of the page."),
         spellcheck=False,
     ),
     _NOTE,
@@ -268,7 +270,7 @@ def card_of(proposal: Proposal, actor: Actor, about: HashList | None) -> Proposa
         whom=str(whom) if whom else "",
         email=whom.email if whom else "",
         proposed_by=str(proposal.proposed_by),
-        created=proposal.created_at,
+        created=instant(proposal.created_at),
         until=proposal.expires_at,
         note=proposal.note,
         facts=_facts(proposal, about),
@@ -278,16 +280,21 @@ def card_of(proposal: Proposal, actor: Actor, about: HashList | None) -> Proposa
 
 def _facts(proposal: Proposal, about: HashList | None) -> list[tuple[str | Promise, str]]:
     if proposal.kind == ProposalKind.LIST_SETTINGS and about is not None:
-        after = wanted_by(proposal, statement_of(about))
-        rows = statement_rows(after, only=proposal.asked)
-        return [(word(FIELD, "list"), about.title), *((row.label, str(row.value)) for row in rows)]
+        now = statement_of(about)
+        before = {row.label: row.value for row in statement_rows(now, only=proposal.asked)}
+        rows = statement_rows(wanted_by(proposal, now), only=proposal.asked)
+        changes = [
+            (row.label, _("%(new)s (now: %(old)s)") % {"new": row.value, "old": before.get(row.label) or "–"})
+            for row in rows
+        ]
+        return [(word(FIELD, "list"), about.title), *changes]
     told = {"list": about.title} if about is not None else {}
     told |= {name: value for name, value in proposal.asked.items() if name in FIELD and value}
     return [(word(FIELD, name), _shown(name, value)) for name, value in told.items()]
 
 
 def _shown(name: str, value: object) -> str:
-    if name == "roles" and isinstance(value, list):
+    if name in ("roles", "new_roles") and isinstance(value, list):
         return ", ".join(word(ROLE, role) for role in value)
     if isinstance(value, list):
         return ", ".join(str(one) for one in value)

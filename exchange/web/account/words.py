@@ -6,9 +6,10 @@ from typing import Final
 
 from django.utils.translation import gettext_lazy as _
 
-from accounts.identity.models import ConfirmedAs
+from accounts.identity.acting import Actor
+from accounts.identity.models import ConfirmedAs, Membership
 from accounts.identity.roles import Role
-from exchange.web.words import Words
+from exchange.web.words import Words, word
 
 ROLE: Final[Words] = {
     Role.ADMIN: _("Admin"),
@@ -45,3 +46,13 @@ CONFIRMED_AS: Final[Words] = {
     ConfirmedAs.DECISION: _("by the two who decided the application"),
     ConfirmedAs.BEFORE: _("given before places were confirmed"),
 }
+
+
+def unconfirmed_roles(actor: Actor) -> list[str]:
+    """The actor's own roles that wait for a second person, in words."""
+    place = (
+        Membership.objects.current()
+        .filter(user_id=actor.person(), organisation_id=actor.organisation())
+        .first()
+    )
+    return [word(ROLE, role) for role in place.unconfirmed_roles] if place is not None else []

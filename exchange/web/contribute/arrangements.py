@@ -55,10 +55,11 @@ def _second_person(actor: Actor, *, now: datetime) -> list[Arrangement]:
         for one in open_proposals(actor, now=now)
         if actor.person_id not in (one.proposed_by_id, one.person_id)
     ]
+    lists = HashList.objects.in_bulk([one.subject_id for one in waiting[:MOST]])
     return [
         Arrangement(
             SECOND_PERSON,
-            one.about,
+            lists[one.subject_id].title if one.subject_id in lists else one.about,
             reverse("web:proposals"),
         )
         for one in waiting[:MOST]
