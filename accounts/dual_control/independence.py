@@ -10,16 +10,20 @@ B is independent of A unless what lets B act rests on A alone. What lets a perso
     that they are nobody's second person, whoever the others were.
 
 A person counts once, whatever organisations they act for: persons are compared, never places or credentials.
-The rule is asked when somebody decides and again when what they decided is used.
+The rule is asked when somebody decides and again when what they decided is used. What was decided before a
+place ended, or before a second step was taken away, stays without effect when both are whole again: whoever
+held either then may have decided it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
+
+from django.db.models import Max
 
 from accounts.dual_control.models import RESET_COUNTS_FOR, Exemption, SecondStepReset
 from accounts.dual_control.refused import noted
@@ -57,18 +61,25 @@ class Act:
     """The first side, where there is one: who lets a second person off is neither of the two."""
 
 
-def why_not_second(person_id: UUID, organisation_id: UUID, act: Act, *, now: datetime) -> str:
+def why_not_second(
+    person_id: UUID, organisation_id: UUID, act: Act, *, now: datetime, since: datetime | None = None
+) -> str:
     """Why this person, acting for this organisation, cannot be the second side of `act` now; "" if they can.
 
-    Who the *first* side is does not matter beyond being another person, which the caller compares: a place
-    behind which only its giver stands is nobody's second person.
+    `since` is when they decided, asked of what is used later: the place and the second step of then must be
+    those of now. Who the *first* side is does not matter beyond being another person, which the caller
+    compares: a place behind which only its giver stands is nobody's second person.
     """
     current = Membership.objects.current().filter(user_id=person_id, organisation_id=organisation_id)
     place = current.first()
     if place is None or act.permission not in permissions_of(place.roles):
         return LEFT
+    if since is not None and place.created_at > since:
+        return LEFT
     if not place.confirms(act.permission):
         return UNCONFIRMED
+    if since is not None and SecondStepReset.objects.filter(user_id=person_id, at__gt=since).exists():
+        return AFTER_RESET  # who is let off decides anew
     if is_after_reset(person_id, now=now) and not _is_exempt(person_id, act):
         return AFTER_RESET
     return ""
@@ -94,14 +105,6 @@ def require_second(actor: Actor, act: Act, *, now: datetime) -> UUID:
     return person
 
 
-def not_counting(
-    person_ids: Sequence[UUID], organisation_id: UUID, act: Act, *, now: datetime
-) -> dict[UUID, str]:
-    """Of people who decided earlier: who does not count any more, and why."""
-    found = {one: why_not_second(one, organisation_id, act, now=now) for one in person_ids}
-    return {one: reason for one, reason in found.items() if reason}
-
-
 def is_after_reset(person_id: UUID, *, now: datetime) -> bool:
     """Whether the person's second step was taken away, and they have not proven themselves since, or did so
     less than 72 hours ago.
@@ -119,15 +122,32 @@ def people_after_reset(person_ids: Collection[UUID], *, now: datetime) -> set[UU
     }
 
 
+def newest_reset(person_id: UUID) -> datetime | None:
+    """When others took the person's second step away the last time."""
+    newest: datetime | None = SecondStepReset.objects.filter(user_id=person_id).aggregate(at=Max("at"))["at"]
+    return newest
+
+
 def _is_exempt(person_id: UUID, act: Act) -> bool:
-    named = Exemption.objects.filter(user_id=person_id, act=act.name, subject_id=act.subject_id)
+    # What was allowed after one reset is not allowed after the next.
+    given = Exemption.objects.filter(user_id=person_id, at__gte=newest_reset(person_id))
+    named = given.filter(act=act.name, subject_id=act.subject_id)
     # Without a first side the filters leave nothing out.
     return named.exclude(proposed_by_id=act.first).exclude(confirmed_by_id=act.first).exists()
 
 
 def require_still(
-    person_id: UUID, organisation_id: UUID, act: Act, refusal: Conflict, *, actor: Actor, now: datetime
+    person_id: UUID,
+    organisation_id: UUID,
+    act: Act,
+    refusal: Conflict,
+    *,
+    actor: Actor,
+    now: datetime,
+    since: datetime,
 ) -> None:
-    """Refuse in these words when whoever began something could not begin it now. Errors: `refusal`."""
-    if why_not_second(person_id, organisation_id, act, now=now):
+    """Refuse in these words when whoever began something, `since` then, does not count any more. Errors:
+    `refusal`.
+    """
+    if why_not_second(person_id, organisation_id, act, now=now, since=since):
         raise noted(refusal, actor=actor, subject_type=act.subject_type, subject_id=act.subject_id)

@@ -67,7 +67,12 @@ def propose(organisation: Organisation, asked: Asked, *, actor: Actor, now: date
     waiting = Proposal.objects.filter(
         kind=asked.kind, subject_id=asked.subject_id, state=ProposalState.PROPOSED
     )
-    waiting.filter(expires_at__lte=now).update(state=ProposalState.ENDED, decided_at=now, sealed_secret="")
+    over = {"state": ProposalState.ENDED, "decided_at": now, "sealed_secret": ""}
+    waiting.filter(expires_at__lte=now).update(**over)
+    # A person or a list that has moved on is no longer the former organisation's to arrange.
+    for former in waiting.exclude(organisation=organisation):
+        waiting.filter(id=former.id).update(**over)
+        record_proposal(Action.PROPOSAL_ENDED, former, actor=actor, now=now)
     named = {"id": asked.id} if asked.id else {}
     proposal = Proposal(
         **named,
@@ -229,13 +234,15 @@ def end_proposal(proposal_id: UUID, *, actor: Actor, now: datetime) -> Proposal:
 
 
 def proposer_counts(proposal: Proposal, *, now: datetime) -> bool:
-    """Whether whoever proposed could propose it now."""
+    """Whether whoever proposed could propose it now, as whom they were then."""
     own = proposal.proposed_for_id == proposal.organisation_id
     rights = (
         {right_of(proposal), ALSO_PROPOSED_BY.get(proposal.kind, right_of(proposal))} if own else {STAND_IN}
     )
-    by, where = proposal.proposed_by_id, proposal.proposed_for_id
-    return any(not why_not_second(by, where, act_of(proposal, right), now=now) for right in rights)
+    by, where, since = proposal.proposed_by_id, proposal.proposed_for_id, proposal.created_at
+    return any(
+        not why_not_second(by, where, act_of(proposal, right), now=now, since=since) for right in rights
+    )
 
 
 def right_of(proposal: Proposal) -> Permission:

@@ -128,10 +128,12 @@ def _confirming(key_id: UUID, permission: Permission) -> Act:
 
 def _require_registrar(signing_key: SigningKey, *, actor: Actor, now: datetime) -> None:
     """Errors: Conflict `key.registrar_gone`, when whoever registered the key could not do so any more."""
-    registrar = signing_key.registered_by_id
+    registrar, since = signing_key.registered_by_id, signing_key.created_at
     rights = (Permission.KEY_MANAGE, Permission.RELEASE_SIGN)
     still = registrar is not None and any(
-        not why_not_second(registrar, signing_key.organisation_id, _confirming(signing_key.id, one), now=now)
+        not why_not_second(
+            registrar, signing_key.organisation_id, _confirming(signing_key.id, one), now=now, since=since
+        )
         for one in rights
     )
     if not still:

@@ -134,7 +134,8 @@ def begin_carrying_out(measure_id: UUID, *, note: str, actor: Actor, now: dateti
         code="measure.proposer_gone",
         advice="Drop it, and propose it again if it is right.",
     )
-    require_still(measure.proposed_by_id, actor.organisation(), act, gone, actor=actor, now=now)
+    proposer, since = measure.proposed_by_id, measure.proposed_at
+    require_still(proposer, actor.organisation(), act, gone, actor=actor, now=now, since=since)
     if organisation.status not in _FROM[measure.kind]:
         raise Conflict("The member's state has changed since.", code="measure.state")
     if measure.reply_until is not None and measure.replied_at is None and now < measure.reply_until:

@@ -194,7 +194,8 @@ def _require_two(decision: Decision, actor: Actor, *, now: datetime) -> None:
         code="decision.proposer_gone",
         advice="Give it back, and propose it again if it is right.",
     )
-    require_still(decision.proposed_by.person_id, actor.organisation(), act, gone, actor=actor, now=now)
+    proposer, since = decision.proposed_by.person_id, decision.proposed_at
+    require_still(proposer, actor.organisation(), act, gone, actor=actor, now=now, since=since)
 
 
 def _locked(decision_id: UUID, actor: Actor) -> tuple[Decision, Case]:

@@ -54,7 +54,8 @@ def agree_to_access(request_id: UUID, *, actor: Actor, now: datetime) -> AccessR
         )
         raise noted(again, actor=actor, subject_type="access_request", subject_id=request.id)
     first = request.agreed_by_id
-    lapsed = why_not_second(first, actor.organisation(), act, now=now) if first else ""
+    since = request.agreed_at
+    lapsed = why_not_second(first, actor.organisation(), act, now=now, since=since) if first else ""
     if lapsed:
         _agree_instead(request, person, lapsed, actor=actor, now=now)
         return request
@@ -68,7 +69,7 @@ def agree_to_access(request_id: UUID, *, actor: Actor, now: datetime) -> AccessR
         ).exists():
             raise Conflict("The organisation that asked is not active now.", code="access.not_active")
         # (2) The first yes once more, now that nothing changes any more; then the decision and what it does.
-        if first is None or why_not_second(first, actor.organisation(), act, now=now):
+        if first is None or why_not_second(first, actor.organisation(), act, now=now, since=since):
             raise Conflict("This request is decided already.", code="access.decided")
         move(request, AccessState.GRANTED, decided_by_id=person, decided_at=now)
         admit(locked, request.organisation_id)

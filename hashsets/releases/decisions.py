@@ -1,20 +1,21 @@
 """Who decided about a submission is asked again when it is used: at drafting, and at publishing.
 
-A yes counts while whoever said it still has the role, two people stand behind their place, and no second step
-of theirs was taken away. One that does not count any more stays in the record, void and with the reason; the
-submission waits for somebody else, and the version number of a draft made from it is spent.
+A yes counts while whoever said it has the place and the role of then, two people stand behind it, and no
+second step of theirs was taken away since. One that does not count any more stays in the record, void and
+with the reason; the submission waits for somebody else, and the version number of a draft made from it is
+spent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from accounts.audit.actions import Action
 from accounts.audit.record import record
-from accounts.dual_control.independence import Act, not_counting
+from accounts.dual_control.independence import Act, why_not_second
 from accounts.errors import Conflict, Invalid
 from accounts.identity.acting import Actor
 from accounts.identity.models import Organisation, OrganisationKind
@@ -64,15 +65,35 @@ def void_lapsed(submission: Submission, *, now: datetime) -> Mapping[UUID, str]:
     the list's lock, and records what came of it with `record_void`.
     """
     approvals = Approval.objects.live().filter(submission=submission)
-    gone = not_counting(
-        list(approvals.values_list("approver_id", flat=True)),
+    gone = _void(
+        [(one, one.approver_id, one.approved_at) for one in approvals],
         submission.organisation_id,
         approving(submission),
         now=now,
     )
-    for person_id, reason in gone.items():
-        approvals.filter(approver_id=person_id).update(void_at=now, void_reason=reason)
-    return {**gone, **_void_agreements(submission, now=now)}
+    agreements = Agreement.objects.live().filter(submission=submission)
+    operator = Organisation.objects.filter(kind=OrganisationKind.OPERATOR).first()
+    if operator is None:
+        return gone
+    given = [(one, one.person_id, one.agreed_at) for one in agreements]
+    return {**gone, **_void(given, operator.id, agreeing(submission), now=now)}
+
+
+def _void(
+    given: Iterable[tuple[Approval | Agreement, UUID, datetime]],
+    organisation_id: UUID,
+    act: Act,
+    *,
+    now: datetime,
+) -> dict[UUID, str]:
+    """Of what these people decided for the organisation, and when: void what counts no more."""
+    gone: dict[UUID, str] = {}
+    for row, person_id, since in given:
+        reason = why_not_second(person_id, organisation_id, act, now=now, since=since)
+        if reason:
+            row.void_at, row.void_reason, gone[person_id] = now, reason, reason
+            row.save(update_fields=["void_at", "void_reason"])
+    return gone
 
 
 def record_void(submission: Submission, lapsed: Mapping[UUID, str], *, actor: Actor, now: datetime) -> None:
@@ -90,15 +111,3 @@ def record_void(submission: Submission, lapsed: Mapping[UUID, str], *, actor: Ac
             now=now,
             facts={"list_id": submission.hash_list_id, "decided_by": person_id, "reason": reason},
         )
-
-
-def _void_agreements(submission: Submission, *, now: datetime) -> dict[UUID, str]:
-    agreements = Agreement.objects.live().filter(submission=submission)
-    people = list(agreements.values_list("person_id", flat=True))
-    operator = Organisation.objects.filter(kind=OrganisationKind.OPERATOR).first()
-    if not people or operator is None:
-        return {}
-    gone = not_counting(people, operator.id, agreeing(submission), now=now)
-    for person_id, reason in gone.items():
-        agreements.filter(person_id=person_id).update(void_at=now, void_reason=reason)
-    return gone

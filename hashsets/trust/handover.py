@@ -125,7 +125,7 @@ def _counts(proposal: Proposal, *, now: datetime) -> bool:
     else:
         where = Organisation.objects.get(kind=OrganisationKind.OPERATOR).id
         act = act_of(proposal, STAND_IN)
-    return not why_not_second(proposal.decided_by_id, where, act, now=now)
+    return not why_not_second(proposal.decided_by_id, where, act, now=now, since=proposal.decided_at)
 
 
 def agreed_naming(key_id: UUID, organisation_id: UUID) -> list[ListTransfer]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 
 import pytest
 
 from accounts.audit.models import AuditEvent
+from accounts.dual_control.models import SecondStepReset
 from accounts.errors import Conflict, NotAllowed, NotFound, Refusal
 from accounts.identity.acting import Actor
 from accounts.identity.models import Organisation
@@ -80,6 +82,19 @@ def test_two_people_of_the_publisher_give_a_list_out(found: HashList) -> None:
     assert events()[-4:] == [
         "access.requested", "access.agreed", "access.granted", "subscription.started",
     ]  # fmt: skip
+
+
+def test_a_first_yes_of_before_a_reset_is_replaced_by_the_second_one(found: HashList) -> None:
+    harbor = cast.harbor()
+    request = ask(found)
+    agree_to_access(request.id, actor=harbor.admin.actor, now=NOW)
+    SecondStepReset.objects.create(
+        user=harbor.admin.user, at=NOW + timedelta(hours=1), proven_at=NOW + timedelta(hours=1)
+    )
+    later = NOW + timedelta(hours=74)
+    second = agree_to_access(request.id, actor=harbor.second_admin.actor, now=later)
+    assert (second.state, second.agreed_by) == ("agreed", harbor.second_admin.user)
+    assert agree_to_access(request.id, actor=harbor.admin.actor, now=later).state == "granted"
 
 
 def test_ended_access_ends_sight_downloads_and_notices_at_once(found: HashList) -> None:

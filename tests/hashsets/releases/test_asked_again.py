@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import pytest
 
+from accounts.arrangements.confirm import confirm_proposal
 from accounts.audit.models import AuditEvent
-from accounts.dual_control.models import Exemption, SecondStepReset
+from accounts.dual_control.models import Exemption, Proposal, SecondStepReset
 from accounts.errors import NotAllowed
 from accounts.identity.models import Membership, User
 from accounts.identity.roles import Role
@@ -76,6 +77,38 @@ def test_an_approval_that_counts_no_more_makes_no_draft(happens: Happens, reason
     again = approve_as(submission, world.crew.second_approver)
     assert again.state == SubmissionState.APPROVED
     assert build_draft(submission.id, now=NOW) is not None
+
+
+def proven_long_ago(world: World, person: cast.Person) -> None:
+    at = NOW + timedelta(hours=1)
+    SecondStepReset.objects.create(user=person.user, at=at, proven_at=at)
+
+
+def came_back(world: World, person: cast.Person) -> None:
+    """The place ended; two people gave another one a day later."""
+    left(world, person)
+    admins, day = (world.crew.admin.actor, world.crew.second_admin.actor), NOW + timedelta(days=1)
+    add_member(person.user, world.crew.organisation, roles=[Role.APPROVER], actor=admins[0], now=day)
+    confirm_proposal(Proposal.objects.get(state="proposed").id, actor=admins[1], now=day)
+
+
+@pytest.mark.parametrize(
+    ("happens", "reason"),
+    [(proven_long_ago, "second_person.after_reset"), (came_back, "second_person.left")],
+)
+def test_an_approval_of_before_counts_no_more_when_its_person_does_again(
+    happens: Happens, reason: str
+) -> None:
+    """Nobody looked at the submission in between: whoever held the account then may have approved it."""
+    world = harbor_world(approvals_required=2)
+    submission = world.approve(world.stage(csv_of([1])))
+    happens(world, world.crew.approver)
+    later = NOW + timedelta(days=5)
+    submission = approve_as(submission, world.crew.second_approver, now=later)
+    assert submission.state == SubmissionState.STAGED
+    assert Approval.objects.get(approver=world.crew.approver.user).void_reason == reason
+    submission = approve_as(submission, world.crew.approver, now=later)
+    assert submission.state == SubmissionState.APPROVED, "and they approve anew, as who they are now"
 
 
 @pytest.mark.parametrize(("happens", "reason"), ENDS)
