@@ -29,7 +29,7 @@ def set_up_code_app(
     `first` is for somebody who has given a password and nothing else yet: it refuses when there is a second
     factor already, or a stolen password could replace it.
 
-    Errors: Invalid `factor.code`; Conflict `factor.exists`.
+    Errors: Invalid `factor.code`; Conflict `factor.exists`, `user.signed_out`.
     """
     step = totp.step_of(seed, code, now=now)
     if step is None:
@@ -40,7 +40,7 @@ def set_up_code_app(
             advice="Check that the clock of your phone is right, and type the newest code.",
         )
     with transaction.atomic():
-        User.objects.lock(user.id)
+        User.objects.hold(user)
         if first and has_factor(user.id):
             raise Conflict(
                 "A second step is set up already.", code="factor.exists", advice="Sign in again with it."

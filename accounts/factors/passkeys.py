@@ -95,7 +95,7 @@ def add_passkey(
     """Keep the passkey that the device has made. `first` as in `set_up_code_app`.
 
     Errors: Invalid `passkey.answer` or on the name; Conflict `passkey.known`, `passkey.too_many`,
-    `factor.exists`.
+    `factor.exists`, `user.signed_out`.
     """
     wished = one_line(name, field="name", limit=NAME_LENGTH)
     try:
@@ -113,7 +113,7 @@ def add_passkey(
         created_at=now,
     )
     with transaction.atomic():
-        User.objects.lock(user.id)
+        User.objects.hold(user)
         if first and has_factor(user.id):
             raise Conflict(
                 "A second step is set up already.", code="factor.exists", advice="Sign in again with it."
@@ -178,9 +178,9 @@ def prove_passkey(
 
 
 def remove_passkey(user: User, passkey_id: UUID, *, actor: Actor, now: datetime) -> None:
-    """Errors: NotFound `passkey.not_found`; Conflict `factor.last`."""
+    """Errors: NotFound `passkey.not_found`; Conflict `factor.last`, `user.signed_out`."""
     with transaction.atomic():
-        User.objects.lock(user.id)
+        User.objects.hold(user)
         passkey = Passkey.objects.filter(user=user, id=passkey_id).first()
         if passkey is None:
             raise NotFound("There is no such passkey.", code="passkey.not_found")

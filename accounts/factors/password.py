@@ -53,7 +53,7 @@ def change_password(user: User, password: str, *, current: str, actor: Actor, no
 
     Whoever calls has had the person prove their presence, and counts the tries. The `current` password is
     asked for whenever there is one: a session may have begun by a provider's word, which is no password.
-    Errors: Unauthenticated `user.password_wrong`; Invalid `user.password_weak`.
+    Errors: Unauthenticated `user.password_wrong`; Invalid `user.password_weak`; Conflict `user.signed_out`.
     """
     if user.has_usable_password() and (len(current) > LONGEST or not user.check_password(current)):
         raise Unauthenticated(
@@ -61,8 +61,8 @@ def change_password(user: User, password: str, *, current: str, actor: Actor, no
         )
     set_password(user, password)
     with transaction.atomic():
-        _keep(user, actor=actor, now=now, by="person")
-    return User.objects.get(id=user.id)
+        User.objects.hold(user)
+        return _keep(user, actor=actor, now=now, by="person")
 
 
 def ask_reset(email: str, *, now: datetime) -> None:
@@ -131,12 +131,13 @@ def use_reset(digest: str, password: str, *, now: datetime) -> User:
         taken = PasswordReset.objects.filter(digest=digest, used_at__isnull=True, expires_at__gt=now)
         if taken.update(used_at=now) != 1:
             raise _gone()
-        _keep(user, actor=person_alone(user), now=now, by="link")
-    return User.objects.get(id=user.id)
+        return _keep(user, actor=person_alone(user), now=now, by="link")
 
 
-def _keep(user: User, *, actor: Actor, now: datetime, by: str) -> None:
-    """In the caller's transaction. Open links end too: they were asked for under the old password."""
+def _keep(user: User, *, actor: Actor, now: datetime, by: str) -> User:
+    """In the caller's transaction, which holds the person's row. Open links end too: they were asked for
+    under the old password. The person as they are under this lock: what ends sessions later ends theirs too.
+    """
     User.objects.filter(id=user.id).update(password=user.password, session_epoch=F("session_epoch") + 1)
     PasswordReset.objects.filter(user=user, used_at__isnull=True).update(used_at=now)
     queue_mail("account.password_changed", to=user, now=now)
@@ -149,6 +150,7 @@ def _keep(user: User, *, actor: Actor, now: datetime, by: str) -> None:
         now=now,
         facts={"by": by},
     )
+    return User.objects.get(id=user.id)
 
 
 def _gone() -> NotFound:

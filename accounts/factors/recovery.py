@@ -25,10 +25,12 @@ _LONGEST_TYPED: Final = 64
 
 
 def issue_recovery_codes(user: User, *, actor: Actor, now: datetime) -> tuple[str, ...]:
-    """Ten new codes, which end all earlier ones. They are returned this once."""
+    """Ten new codes, which end all earlier ones. They are returned this once. Errors: Conflict
+    `user.signed_out`.
+    """
     codes = tuple(_fresh_code() for _ in range(HOW_MANY))
     with transaction.atomic():
-        User.objects.lock(user.id)
+        User.objects.hold(user)
         RecoveryCode.objects.filter(user=user, used_at__isnull=True).delete()
         RecoveryCode.objects.bulk_create(
             RecoveryCode(user=user, digest=_digest(user.id, code), created_at=now) for code in codes

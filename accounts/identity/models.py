@@ -12,6 +12,7 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils.crypto import salted_hmac
 
+from accounts.errors import Conflict
 from accounts.identity.roles import (
     CONFIRMED_ROLES,
     OPERATOR_ROLES,
@@ -105,6 +106,21 @@ class People(BaseUserManager["User"]):
         other.
         """
         return self.select_for_update(no_key=True).get(id=user_id)
+
+    def hold(self, user: User) -> User:
+        """Lock the row of somebody who changes how they sign in, as they were when their request came in.
+
+        A request that came in before a reset, or before a password was changed, changes nothing after it.
+        Errors: Conflict `user.signed_out`.
+        """
+        locked = self.lock(user.id)
+        if locked.session_epoch != user.session_epoch:
+            raise Conflict(
+                "You have been signed out everywhere since you sent this, so nothing was changed.",
+                code="user.signed_out",
+                advice="Sign in again.",
+            )
+        return locked
 
 
 class User(AbstractBaseUser):

@@ -91,6 +91,9 @@ ACCOUNT: Final[Mapping[str, Phrase]] = {
     ),
     "sign_on.domain_taken": Phrase(_("Another organisation’s sign-on covers this domain.")),
     "sign_on.not_found": Phrase(_("There is no single sign-on.")),
+    "sign_on.changed": Phrase(
+        _("The provider is no longer the one that you were shown."), _("Look at it again, then decide.")
+    ),
     "sign_on.nothing_to_agree": Phrase(_("There is nothing to agree to.")),
     "factor.colleague_needed": Phrase(_("Another admin of the organisation can ask for this.")),
     "reset.person_left": Phrase(_("This person has left since.")),
@@ -105,6 +108,14 @@ ACCOUNT: Final[Mapping[str, Phrase]] = {
     "reset.second_step_open": Phrase(
         _("Your second step was taken away, so your password cannot be replaced by a link now."),
         _("Sign in with the password that you had. If it is lost too, ask to be invited anew."),
+    ),
+    "reset.password_new": Phrase(
+        _("A mailed link has lately set this password, so it proves nothing beside the mailbox."),
+        _("Propose it anew three days after that."),
+    ),
+    "user.signed_out": Phrase(
+        _("You have been signed out everywhere since you sent this, so nothing was changed."),
+        _("Sign in again."),
     ),
     "user.password_wrong": Phrase(_("This is not your present password.")),
     "user.not_found": Phrase(_("There is no person with this e-mail address.")),
