@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid5
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from accounts.audit.actions import Action
 from accounts.audit.record import record
-from accounts.dual_control.independence import is_after_reset
+from accounts.dual_control.independence import is_after_reset, newest_reset
 from accounts.dual_control.models import Exemption, Proposal, ProposalKind
 from accounts.dual_control.propose import Asked, make, propose
 from accounts.errors import Conflict, Invalid, NotAllowed, NotFound
@@ -75,18 +75,15 @@ def make_exemption(proposal: Proposal, *, actor: Actor, now: datetime) -> Exempt
     second, person = actor.person(), proposal.person
     if person is None:
         raise NotFound("There is no such person any more.", code="user.not_found")
-    try:
-        with transaction.atomic():
-            exemption = Exemption.objects.create(
-                user=person,
-                act=proposal.asked["act"],
-                subject_id=proposal.asked["subject_id"],
-                proposed_by_id=proposal.proposed_by_id,
-                confirmed_by_id=second,
-                at=now,
-            )
-    except IntegrityError:
-        raise Conflict("This is allowed already.", code="exemption.exists") from None
+    User.objects.lock(person.id)
+    reset = newest_reset(person.id)
+    named = {"user": person, "act": proposal.asked["act"], "subject_id": proposal.asked["subject_id"]}
+    if reset is None or Exemption.objects.filter(**named, at__gte=reset).exists():
+        raise Conflict("This is allowed already.", code="exemption.exists")
+    # One that was given after an earlier reset is worth nothing any more, and makes room for this one.
+    exemption, _ = Exemption.objects.update_or_create(
+        **named, defaults={"proposed_by_id": proposal.proposed_by_id, "confirmed_by_id": second, "at": now}
+    )
     record(
         Action.SECOND_PERSON_EXEMPTED,
         actor=actor,

@@ -4,7 +4,9 @@
 admin or belongs elsewhere too, with a note of how they called back. (2) Another one makes it: what is lost is
 gone, every session and every open link ends, and the person, all admins and duty contacts hear of it. (3) The
 person signs in with the password of before and proves the mailbox, or uses a passkey that was left; a sign-on
-or a mailed password link alone will not do, since whoever took the step away may hold either. (4) For 72
+or a mailed password link alone will not do, since whoever took the step away may hold either. A password that
+such a link has set within 72 hours before it was proposed, or since, is no password of before: nothing is
+taken away then. (4) For 72
 hours after that they are nobody's second person (`accounts.dual_control.independence`).
 """
 
@@ -22,7 +24,7 @@ from accounts.audit.models import AuditEvent
 from accounts.audit.record import record
 from accounts.dual_control.independence import Act, why_not_second
 from accounts.dual_control.letters import tell_organisation
-from accounts.dual_control.models import Proposal, ProposalKind, SecondStepReset
+from accounts.dual_control.models import RESET_COUNTS_FOR, Proposal, ProposalKind, SecondStepReset
 from accounts.dual_control.propose import STAND_IN, Asked, is_for_staff, make, propose
 from accounts.dual_control.refused import noted
 from accounts.errors import Conflict, NotAllowed, NotFound
@@ -47,7 +49,7 @@ def propose_reset(
 
     Errors: NotFound `membership.not_found`; NotAllowed `permission.missing`, `actor.person_needed`,
     `factor.own`, `factor.elsewhere`, `factor.colleague_needed`; Invalid `text.…` on the note; Conflict
-    `proposal.waits`.
+    `proposal.waits`, `reset.password_new`.
     """
     living = Membership.objects.filter(ended_at__isnull=True).select_related("user", "organisation")
     place = living.filter(id=membership_id).first()
@@ -71,6 +73,7 @@ def propose_reset(
         raise NotAllowed(
             "Another admin of the organisation can ask for this.", code="factor.colleague_needed"
         )
+    _require_password_of_before(place.user, now, actor=actor)
     # Whoever is not a colleague knows the person by a call alone: it is written down.
     by_staff = of_staff or elsewhere or not own
     said = one_line(note, field="note", limit=1_000, required=by_staff)
@@ -96,7 +99,8 @@ def make_reset(proposal: Proposal, *, actor: Actor, now: datetime) -> User:
     """Take it away, as a second person. In the caller's transaction.
 
     Errors: those of `accounts.dual_control.propose.make`; Conflict `reset.person_left` when the person has
-    left meanwhile; NotAllowed `factor.elsewhere` when they have joined another organisation.
+    left meanwhile, `reset.password_new` when a mailed link has just set their password; NotAllowed
+    `factor.elsewhere` when they have joined another organisation.
     """
     as_what = make(proposal, actor=actor, now=now)
     person = proposal.person
@@ -110,6 +114,8 @@ def make_reset(proposal: Proposal, *, actor: Actor, now: datetime) -> User:
         raise Conflict("This person has left since.", code="reset.person_left")
     if not is_for_staff(proposal) and of_others.exists():
         raise _elsewhere()
+    User.objects.lock(person.id)
+    _require_password_of_before(person, proposal.created_at, actor=actor)
     facts: dict[str, Fact] = {
         "proposed_by": proposal.proposed_by_id,
         "confirmed_by": proposal.decided_by_id,
@@ -228,6 +234,24 @@ def mark_proven(user: User, *, how: str, now: datetime) -> None:
                 now=now,
                 facts={"how": how},
             )
+
+
+def _require_password_of_before(person: User, proposed_at: datetime, *, actor: Actor) -> None:
+    """Errors: Conflict `reset.password_new`: whoever reads the mailbox would hold both proofs."""
+    changed = AuditEvent.objects.filter(
+        action=Action.PASSWORD_CHANGED, person_id=person.id, at__gt=proposed_at - RESET_COUNTS_FOR
+    )
+    if any(event.facts.get("by") == "link" for event in changed):
+        raise noted(
+            Conflict(
+                "A mailed link has lately set this password, so it proves nothing beside the mailbox.",
+                code="reset.password_new",
+                advice="Propose it anew three days after that.",
+            ),
+            actor=actor,
+            subject_type="user",
+            subject_id=person.id,
+        )
 
 
 def _has_other_admin(place: Membership, *, now: datetime) -> bool:

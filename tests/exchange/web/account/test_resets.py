@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from io import StringIO
 from typing import Any
@@ -17,6 +17,7 @@ from accounts.audit.models import AuditEvent
 from accounts.dual_control.exempt import propose_exemption
 from accounts.dual_control.independence import Act, is_after_reset, why_not_second
 from accounts.dual_control.models import Proposal, SecondStepReset
+from accounts.dual_control.propose import end_proposal
 from accounts.errors import Conflict, Invalid, NotAllowed, NotFound, Refusal
 from accounts.factors import totp
 from accounts.factors.forget import mark_proven, propose_reset
@@ -158,6 +159,34 @@ def test_a_link_that_was_opened_before_the_reset_sets_no_password_after_it() -> 
     with pytest.raises(Conflict) as refusal:
         use_reset(digest_of("t" * 43), "another-long-password-here", now=now)
     assert refusal.value.code == "reset.second_step_open"
+
+
+def test_a_password_that_a_link_has_just_set_is_no_password_of_before() -> None:
+    """Whoever reads the mailbox would hold both proofs, and need one careless colleague only."""
+    harbor = cast.harbor()
+    user, now = harbor.approver.user, timezone.now()
+
+    def by_link(then: datetime) -> None:
+        PasswordReset.objects.create(
+            user=user, digest=digest_of("t" * 43), created_at=then, expires_at=then + timedelta(hours=1)
+        )
+        use_reset(digest_of("t" * 43), "mallory knows these words", now=then)
+
+    proposal = propose_reset(place_of(harbor.approver), actor=harbor.admin.actor, now=now)
+    by_link(now + timedelta(minutes=1))
+    with pytest.raises(Conflict) as refusal:
+        confirm_proposal(proposal.id, actor=harbor.second_admin.actor, now=now + timedelta(minutes=2))
+    assert refusal.value.code == "reset.password_new"
+    assert not SecondStepReset.objects.exists()
+    end_proposal(proposal.id, actor=harbor.admin.actor, now=now)
+    soon = now + timedelta(hours=71)
+    with pytest.raises(Conflict) as refusal:
+        propose_reset(place_of(harbor.approver), actor=harbor.admin.actor, now=soon)
+    assert refusal.value.code == "reset.password_new"
+    late = now + timedelta(hours=73)
+    again = propose_reset(place_of(harbor.approver), actor=harbor.admin.actor, now=late)
+    confirm_proposal(again.id, actor=harbor.second_admin.actor, now=late)
+    assert SecondStepReset.objects.filter(user=user).exists()
 
 
 def test_a_passkey_that_was_left_proves_by_itself() -> None:
