@@ -141,11 +141,11 @@ def remove_sign_on(organisation: Organisation, *, actor: Actor, now: datetime) -
         _record(Action.SIGN_ON_REMOVED, row, actor=actor, now=now, facts={"issuer": row.issuer})
 
 
-def agree_on_second_factor(sign_on_id: UUID, *, actor: Actor, now: datetime) -> SignOn:
-    """The exchange takes this provider's `acr` for a second step.
+def agree_on_second_factor(sign_on_id: UUID, *, issuer: str, acr: str, actor: Actor, now: datetime) -> SignOn:
+    """The exchange takes this provider's `acr` for a second step; `issuer` and `acr` are what was shown.
 
     Errors: NotAllowed `permission.missing`, `actor.person_needed`, `sign_on.own_agreement`,
-    `second_person.…`; NotFound `sign_on.not_found`; Conflict `sign_on.nothing_to_agree`.
+    `second_person.…`; NotFound `sign_on.not_found`; Conflict `sign_on.nothing_to_agree`, `sign_on.changed`.
     """
     actor.require_over_exchange()
     person = actor.person()
@@ -162,6 +162,12 @@ def agree_on_second_factor(sign_on_id: UUID, *, actor: Actor, now: datetime) -> 
             raise noted(own, actor=actor, subject_type="sign_on", subject_id=row.id)
         act = Act(Permission.ORGANISATION_MANAGE, "sign_on.agree", "sign_on", str(row.id))
         require_second(actor, act, now=now)
+        if (row.issuer, row.mfa_acr) != (issuer, acr):
+            raise Conflict(
+                "The provider is no longer the one that you were shown.",
+                code="sign_on.changed",
+                advice="Look at it again, then decide.",
+            )
         waiting = SignOn.objects.filter(id=sign_on_id, mfa_agreed_by=None, set_at=row.set_at)
         if not waiting.exclude(mfa_acr="").update(mfa_agreed_by=person):
             raise Conflict("There is nothing to agree to.", code="sign_on.nothing_to_agree")

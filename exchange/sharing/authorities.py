@@ -56,11 +56,15 @@ def proposals(*, actor: Actor) -> QuerySet[Endpoint]:
     return waiting.select_related("organisation").order_by("created_at", "id")
 
 
-def decide_authority(endpoint_id: UUID, *, agree: bool, actor: Actor, now: datetime) -> Endpoint:
+def decide_authority(
+    endpoint_id: UUID, *, agree: bool, shown: str = "", actor: Actor, now: datetime
+) -> Endpoint:
     """Agree to what a member proposed, or refuse it: a person of the operator, and not whoever proposed it.
 
+    A yes is said to certificates that somebody has read: `shown` is the SHA-256 of their PEM text, hex.
     Errors: NotAllowed `permission.missing`, `actor.person_needed`, `authority.own`, `second_person.…`;
-    NotFound `endpoint.not_found`; Conflict `authority.none`.
+    NotFound `endpoint.not_found`; Invalid `authority.digest_missing`; Conflict `authority.none`,
+    `authority.changed`.
     """
     actor.require_over_exchange()
     person = actor.person()
@@ -74,6 +78,7 @@ def decide_authority(endpoint_id: UUID, *, agree: bool, actor: Actor, now: datet
             own = NotAllowed("Somebody else has to decide on your own proposal.", code="authority.own")
             raise noted(own, actor=actor, subject_type="endpoint", subject_id=endpoint_id)
         if agree:
+            _check_shown(endpoint, shown)
             act = Act(Permission.ORGANISATION_MANAGE, "authority.agree", "endpoint", str(endpoint_id))
             require_second(actor, act, now=now)
             _require_proposer(endpoint, now=now)
@@ -84,6 +89,22 @@ def decide_authority(endpoint_id: UUID, *, agree: bool, actor: Actor, now: datet
         action = Action.ENDPOINT_AUTHORITY_AGREED if agree else Action.ENDPOINT_AUTHORITY_REFUSED
         _record(action, endpoint, actor=actor, now=now)
     return endpoint
+
+
+def _check_shown(endpoint: Endpoint, shown: str) -> None:
+    if not shown:
+        raise Invalid(
+            "Say which certificates you were shown.",
+            code="authority.digest_missing",
+            field="pem_sha256",
+            advice="Send the pem_sha256 of the authority as you read it.",
+        )
+    if shown != endpoint.proposed_authority_sha256:
+        raise Conflict(
+            "The certificates are no longer those that you were shown.",
+            code="authority.changed",
+            advice="Look at them again, then decide.",
+        )
 
 
 def _require_proposer(endpoint: Endpoint, *, now: datetime) -> None:

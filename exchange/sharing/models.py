@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from datetime import datetime
 from typing import ClassVar
@@ -202,6 +203,11 @@ class Endpoint(models.Model):
 
     def __str__(self) -> str:
         return self.url
+
+    @property
+    def proposed_authority_sha256(self) -> str:
+        """What names the certificates that are asked for: the SHA-256 of their PEM text, hex."""
+        return hashlib.sha256(self.proposed_authority.encode()).hexdigest()
 
 
 class EndpointCursorQuerySet(models.QuerySet["EndpointCursor"]):

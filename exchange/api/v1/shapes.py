@@ -305,7 +305,10 @@ class AuthorityIn(serializers.Serializer[Any]):
 
 
 class AuthorityDecision(serializers.Serializer[Any]):
+    """`pem_sha256` names the certificates that are agreed to, as they were read."""
+
     agree = serializers.BooleanField()
+    pem_sha256 = serializers.RegexField(r"\A[0-9a-f]{64}\Z", required=False)
 
 
 class AuthorityOut(serializers.Serializer[Any]):
@@ -313,6 +316,7 @@ class AuthorityOut(serializers.Serializer[Any]):
     organisation = serializers.CharField(source="organisation.name")
     host = serializers.CharField()
     pem = serializers.CharField(source="proposed_authority")
+    pem_sha256 = serializers.CharField(source="proposed_authority_sha256", help_text="sent with a yes")
 
 
 class NewEndpointOut(EndpointOut):

@@ -168,9 +168,13 @@ class DecideAuthority(Door):
         request=AuthorityDecision, responses=EndpointOut, summary="Agree to a member's authority or refuse it"
     )
     def post(self, request: Request, endpoint_id: uuid.UUID) -> Response:
-        agree = checked(AuthorityDecision, request.data)["agree"]
+        said = checked(AuthorityDecision, request.data)
         endpoint = authorities.decide_authority(
-            endpoint_id, agree=agree, actor=self.actor, now=timezone.now()
+            endpoint_id,
+            agree=said["agree"],
+            shown=said.get("pem_sha256", ""),
+            actor=self.actor,
+            now=timezone.now(),
         )
         return Response(EndpointOut(endpoint).data)
 

@@ -34,6 +34,7 @@ from exchange.web import fields, sign_in
 from exchange.web.account.answers import form_status, with_retry
 from exchange.web.door import Page, redirect_to, safe_next
 from exchange.web.fields import Field, Form, Option
+from exchange.web.forms import text
 from exchange.web.halfway import go_halfway
 from exchange.web.tries import note_try
 
@@ -240,6 +241,7 @@ class Agree(Page):
         return reverse("web:sign-on")
 
     def post(self, request: HttpRequest, sign_on_id: uuid.UUID) -> HttpResponseBase:
-        agree_on_second_factor(sign_on_id, actor=self.actor, now=self.now)
+        issuer, acr = text(request, "issuer"), text(request, "acr")
+        agree_on_second_factor(sign_on_id, issuer=issuer, acr=acr, actor=self.actor, now=self.now)
         messages.success(request, _("Agreed: this provider’s word counts for the second step."))
         return HttpResponseRedirect(self.back())

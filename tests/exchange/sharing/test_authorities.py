@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from accounts.audit.models import AuditEvent
-from accounts.errors import Conflict, Invalid, NotAllowed, NotFound
+from accounts.errors import Conflict, Invalid, NotAllowed, NotFound, Refusal
 from accounts.identity.acting import Actor
 from accounts.identity.roles import Role
 from exchange.push.deliver import deliver_due
@@ -48,7 +48,8 @@ def test_what_a_member_proposes_is_trusted_once_the_operator_agrees() -> None:
     row = Endpoint.objects.get()
     assert (row.proposed_authority, row.authority) == (pem, "")
     assert [one.id for one in proposals(actor=exchange_admin())] == [endpoint.id]
-    decide_authority(endpoint.id, agree=True, actor=exchange_admin("Bo"), now=NOW)
+    shown = row.proposed_authority_sha256
+    decide_authority(endpoint.id, agree=True, shown=shown, actor=exchange_admin("Bo"), now=NOW)
     row = Endpoint.objects.get()
     assert (row.proposed_authority, row.authority) == ("", pem)
     event = AuditEvent.objects.latest("number")
@@ -65,6 +66,18 @@ def test_what_is_refused_changes_nothing_and_nothing_is_decided_twice() -> None:
     with pytest.raises(Conflict) as refused:
         decide_authority(endpoint.id, agree=True, actor=exchange_admin("Bo"), now=NOW)
     assert refused.value.code == "authority.none"
+
+
+@pytest.mark.parametrize(("shown", "code"), [("", "authority.digest_missing"), ("read", "authority.changed")])
+def test_a_yes_is_for_the_certificates_that_were_read(shown: str, code: str) -> None:
+    endpoint = endpoint_of(cast.lumen(), URL)
+    propose_authority(endpoint.id, pem=authority_pem(), actor=integrator(), now=NOW)
+    digest = Endpoint.objects.get().proposed_authority_sha256 if shown else ""
+    propose_authority(endpoint.id, pem=authority_pem(), actor=integrator(), now=NOW)
+    with pytest.raises(Refusal) as refused:
+        decide_authority(endpoint.id, agree=True, shown=digest, actor=exchange_admin("Bo"), now=NOW)
+    assert refused.value.code == code
+    assert Endpoint.objects.get().authority == ""
 
 
 def test_nobody_agrees_to_their_own_proposal() -> None:

@@ -267,7 +267,9 @@ def test_the_provider_replaces_our_second_step_only_when_both_sides_agreed(provi
     admin = signed_in(operator.admin.user)
     assert "urn:two" in text_of(admin.get("/organisation/sign-on"))
     assert signed_in(harbor.admin.user).post(f"/organisation/sign-on/{row.id}/agree").status_code == 403
-    assert admin.post(f"/organisation/sign-on/{row.id}/agree").status_code == HTTPStatus.FOUND
+    shown = {"issuer": row.issuer, "acr": row.mfa_acr}
+    assert 'name="issuer" value="' + row.issuer in text_of(admin.get("/organisation/sign-on"))
+    assert admin.post(f"/organisation/sign-on/{row.id}/agree", shown).status_code == HTTPStatus.FOUND
     client = Client()
     address = leave(client)
     assert "acr_values=urn%3Atwo" in address
@@ -283,7 +285,21 @@ def test_the_provider_replaces_our_second_step_only_when_both_sides_agreed(provi
     assert secret_of(row) == SECRET, "an empty field keeps the secret"
     assert SECRET not in str(SignOn.objects.values())
     with pytest.raises(Refusal):
-        agree_on_second_factor(row.id, actor=cast.stranger().actor, now=cast.NOW)
+        agree_on_second_factor(
+            row.id, issuer=row.issuer, acr=row.mfa_acr, actor=cast.stranger().actor, now=cast.NOW
+        )
+
+
+def test_the_exchange_agrees_to_the_provider_that_it_was_shown(provider: Provider) -> None:
+    harbor, operator = cast.harbor(), cast.operator()
+    row = arranged(harbor, provider, mfa_acr="urn:two")
+    SignOn.objects.update(issuer="https://evil.example")
+    staff = signed_in(operator.admin.user)
+    for shown in ({"issuer": row.issuer, "acr": "urn:two"}, {"issuer": "https://evil.example"}, {}):
+        answer = staff.post(f"/organisation/sign-on/{row.id}/agree", shown)
+        assert answer.status_code == HTTPStatus.CONFLICT
+    row.refresh_from_db()
+    assert row.mfa_agreed_by is None
 
 
 def test_whoever_arranged_it_does_not_agree_for_the_exchange(provider: Provider) -> None:
@@ -296,15 +312,19 @@ def test_whoever_arranged_it_does_not_agree_for_the_exchange(provider: Provider)
     for person in (harbor.admin, harbor.second_admin):
         staff = cast.acting(person.user, operator.organisation)
         with pytest.raises(NotAllowed) as refusal:
-            agree_on_second_factor(row.id, actor=staff, now=cast.NOW)
+            agree_on_second_factor(row.id, issuer=row.issuer, acr=row.mfa_acr, actor=staff, now=cast.NOW)
         assert refusal.value.code == "sign_on.own_agreement"
-    agree_on_second_factor(row.id, actor=operator.admin.actor, now=cast.NOW)
+    agree_on_second_factor(
+        row.id, issuer=row.issuer, acr=row.mfa_acr, actor=operator.admin.actor, now=cast.NOW
+    )
 
 
 def test_another_domain_ends_what_the_exchange_agreed_to(provider: Provider) -> None:
     harbor, operator = cast.harbor(), cast.operator()
     row = arranged(harbor, provider, mfa_acr="urn:two")
-    agree_on_second_factor(row.id, actor=operator.admin.actor, now=cast.NOW)
+    agree_on_second_factor(
+        row.id, issuer=row.issuer, acr=row.mfa_acr, actor=operator.admin.actor, now=cast.NOW
+    )
     set_by_two(harbor, Wish(provider.issuer, CLIENT, "", ("example.org",), "urn:two"))
     row.refresh_from_db()
     assert row.mfa_agreed_by == operator.admin.user, "the same as before"
@@ -325,7 +345,9 @@ def test_another_domain_ends_what_the_exchange_agreed_to(provider: Provider) -> 
 def test_a_provider_does_not_speak_for_somebody_whose_second_step_was_taken_away(provider: Provider) -> None:
     harbor, operator = cast.harbor(), cast.operator()
     row = arranged(harbor, provider, mfa_acr="urn:two")
-    agree_on_second_factor(row.id, actor=operator.admin.actor, now=cast.NOW)
+    agree_on_second_factor(
+        row.id, issuer=row.issuer, acr=row.mfa_acr, actor=operator.admin.actor, now=cast.NOW
+    )
     provider.be(email="vera.of.harbor@example.org", acr="urn:two")
     SecondStepReset.objects.create(user=harbor.viewer.user, at=cast.NOW)
     client = Client()
