@@ -83,7 +83,9 @@ def change_roles(membership_id: int, *, roles: Iterable[str], actor: Actor, now:
         wanted = chosen_roles(roles, kind=membership.organisation.kind)
         before = list(membership.roles)
         membership.roles = [role.value for role in wanted]
-        membership.confirmed_roles = [name for name in membership.confirmed_roles if name in membership.roles]
+        # Nothing comes back by itself: not even where a process of before took a role away, and only that.
+        kept = set(before) & set(membership.roles)
+        membership.confirmed_roles = [name for name in membership.confirmed_roles if name in kept]
         if actor.kind is ActorKind.SYSTEM:
             for name, value in _confirmation(wanted, actor, decided_by_two=False, now=now).items():
                 setattr(membership, name, value)
